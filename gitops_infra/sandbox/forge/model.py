@@ -1,0 +1,255 @@
+"""What the stand-in forge remembers: plain records, one class per GitHub noun.
+
+A record has an integer `id` that is unique among all records and never given twice. Records are changed through
+`store.Store`, which writes them down; times are seconds since the epoch and come from the store's clock.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """Repository roles, weakest first."""
+
+    READ = "read"
+    TRIAGE = "triage"
+    WRITE = "write"
+    MAINTAIN = "maintain"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """0 for read up to 4 for admin."""
+        return list(Role).index(self)
+
+    def at_least(self, other: "Role") -> bool:
+        """Whether this role may do what `other` may."""
+        return self.rank >= other.rank
+
+
+@dataclass
+class Account:
+    """A user or an organisation."""
+
+    id: int
+    login: str
+    kind: str
+    """`User` or `Organization`."""
+    price_plan: str = "team"
+    """`free`, `pro`, `team` or `enterprise`."""
+    owners: set[int] = field(default_factory=set)
+    """Organisations: ids of the owners."""
+    members: set[int] = field(default_factory=set)
+    """Organisations: ids of the members, owners included."""
+    deploy_keys_enabled: bool = True
+    """Organisations: whether repositories may have deploy keys."""
+    ssh_keys: list[str] = field(default_factory=list)
+    """Users: `type base64` public keys that authenticate them over SSH."""
+
+
+@dataclass
+class Team:
+    """A team of an organisation."""
+
+    id: int
+    organization_id: int
+    name: str
+    slug: str
+    members: set[int] = field(default_factory=set)
+    repositories: dict[int, Role] = field(default_factory=dict)
+    privacy: str = "closed"
+
+
+@dataclass
+class App:
+    """A GitHub App with one installation on one account."""
+
+    id: int
+    slug: str
+    account_id: int
+    installation_id: int
+    permissions: dict[str, str]
+    """Permission name -> `read` or `write`, such as `contents`, `administration`, `workflows`."""
+    repository_ids: set[int] | None = None
+    """None: all repositories of the account."""
+
+
+@dataclass
+class Token:
+    """A credential sent as a bearer token or password. The value itself is stored hashed."""
+
+    id: int
+    digest: str
+    """SHA-256 of the value, in hexadecimal."""
+    kind: str
+    """`pat` (personal), `installation` (App) or `job` (a CI job's GITHUB_TOKEN)."""
+    user_id: int | None = None
+    app_id: int | None = None
+    repository_id: int | None = None
+    """Job tokens: the only repository it is good for."""
+    permissions: dict[str, str] | None = None
+    """None: all that the user may do (a classic personal token with `repo`, `workflow` and `admin:org`)."""
+    expires_at: float | None = None
+    revoked: bool = False
+
+
+@dataclass
+class DeployKey:
+    """An SSH key of one repository. Dies with the personal token that made it."""
+
+    id: int
+    repository_id: int
+    title: str
+    key: str
+    """`type base64`, without comment."""
+    read_only: bool
+    created_by_token: int | None
+    """Id of the personal token that made it; None when an App installation made it."""
+    added_by: str
+    created_at: float
+    last_used: float | None = None
+
+
+@dataclass
+class Ruleset:
+    """A repository ruleset, in the shapes of GitHub's REST API."""
+
+    id: int
+    repository_id: int
+    name: str
+    target: str
+    """`branch` or `tag`."""
+    enforcement: str
+    """`active`, `disabled` or `evaluate`."""
+    conditions: dict[str, Any]
+    rules: list[dict[str, Any]]
+    bypass_actors: list[dict[str, Any]]
+    created_at: float
+    updated_at: float
+
+
+@dataclass
+class EnvironmentRecord:
+    """A deployment environment with its secrets (decrypted here, as at GitHub) and variables."""
+
+    id: int
+    repository_id: int
+    name: str
+    created_at: float
+    updated_at: float
+    wait_timer: int = 0
+    prevent_self_review: bool = False
+    can_admins_bypass: bool = True
+    reviewers: list[dict[str, Any]] = field(default_factory=list)
+    """`{"type": "User" | "Team", "id": int}`."""
+    branch_policy: dict[str, bool] | None = None
+    """`{"protected_branches": bool, "custom_branch_policies": bool}`; None: any ref."""
+    policies: list[dict[str, Any]] = field(default_factory=list)
+    """`{"id": int, "name": pattern, "type": "branch" | "tag"}`."""
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """NAME -> `{"value": str, "created_at": float, "updated_at": float}`."""
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """As secrets."""
+
+
+@dataclass
+class PullRequest:
+    """A pull request between two branches of one repository."""
+
+    id: int
+    repository_id: int
+    number: int
+    title: str
+    author_id: int
+    head: str
+    """Branch name, without `refs/heads/`."""
+    base: str
+    state: str = "open"
+    """`open`, `closed` or `merged`."""
+    merge_commit_sha: str | None = None
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    """`{"id": int, "user_id": int, "state": "APPROVED" | "CHANGES_REQUESTED" | "COMMENTED" | "DISMISSED",
+    "commit_id": sha, "submitted_at": float}`."""
+    last_pusher_id: int | None = None
+    created_at: float = 0.0
+
+
+@dataclass
+class Status:
+    """A commit status or check result."""
+
+    id: int
+    repository_id: int
+    sha: str
+    context: str
+    state: str
+    """`success`, `failure`, `pending` or `error`."""
+
+
+@dataclass
+class Repository:
+    """A repository; its git data is the bare repository of the same id."""
+
+    id: int
+    owner_id: int
+    name: str
+    visibility: str
+    default_branch: str
+    created_at: float
+    updated_at: float
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What PATCH sets and GET returns: `has_issues`, `allow_squash_merge`, `description`, ..."""
+    archived: bool = False
+    topics: list[str] = field(default_factory=list)
+    vulnerability_alerts: bool = False
+    collaborators: dict[int, Role] = field(default_factory=dict)
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    actions: dict[str, Any] = field(default_factory=lambda: {"enabled": True, "allowed_actions": "all"})
+    selected_actions: dict[str, Any] = field(default_factory=dict)
+    workflow_permissions: dict[str, Any] = field(
+        default_factory=lambda: {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
+    )
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Repository secrets, as an environment's."""
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sealed_box_seed: str = ""
+    """Base64 seed of the key pair that secrets are sealed for."""
+    next_number: int = 1
+    """Number of the next pull request."""
+
+
+@dataclass
+class Deployment:
+    """A CI job that asked for an environment and waits, runs or was refused."""
+
+    id: int
+    repository_id: int
+    environment: str
+    ref: str
+    sha: str
+    event: str
+    actor_id: int
+    state: str
+    """`waiting`, `granted` or `rejected`."""
+    created_at: float = 0.0
+    approved_by: int | None = None
+
+
+@dataclass
+class PushRecord:
+    """One evaluated ref update: the log that the audit, the tests and the web page read."""
+
+    id: int
+    at: float
+    repository_id: int
+    ref: str
+    before: str
+    after: str
+    actor: str
+    via: str
+    """`http`, `ssh`, `rest` or `merge`."""
+    allowed: bool
+    bypassed: list[str]
+    """Names of the rulesets that the actor bypassed."""
+    reason: str

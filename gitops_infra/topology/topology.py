@@ -1,0 +1,24 @@
+"""The one description a platform team writes."""
+
+from typing import Optional
+
+from gitops_infra.topology.application import Application
+from gitops_infra.topology.environment import Environment
+from gitops_infra.topology.model import Model
+from gitops_infra.topology.promotion import Promotion
+from gitops_infra.topology.vocabulary import Forge, OwnerKind, PricePlan
+
+
+class Topology(Model):
+    """An application, its environments, and how a change moves between them."""
+
+    owner: str
+    """Organisation or user that owns every repository."""
+    github_plan: PricePlan
+    """The owner's price plan, as billed. Compared with the live owner by `gitops-infra preflight`."""
+    application: Application
+    environments: list[Environment]
+    promotions: Optional[list[Promotion]] = None
+    """Default: the default branch to staging, then by approval to production."""
+    owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
+    forge: Optional[Forge] = Forge.GITHUB
