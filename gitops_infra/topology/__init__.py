@@ -1,0 +1,47 @@
+"""What users write: one typed topology of plain values. No Pulumi, and no I/O but `load`."""
+
+from gitops_infra.topology.application import Application, Grant, Label
+from gitops_infra.topology.environment import Environment, Reviewer
+from gitops_infra.topology.load import load
+from gitops_infra.topology.problems import Problem, TopologyError
+from gitops_infra.topology.promotion import Promotion
+from gitops_infra.topology.topology import Topology
+from gitops_infra.topology.validate import check, validate, validate_model
+from gitops_infra.topology.vocabulary import (
+    EnvironmentKind,
+    Forge,
+    Isolation,
+    Method,
+    OwnerKind,
+    PricePlan,
+    Protection,
+    RepositoryRole,
+    Trigger,
+    Visibility,
+)
+
+__all__ = [
+    "Application",
+    "Environment",
+    "EnvironmentKind",
+    "Forge",
+    "Grant",
+    "Isolation",
+    "Label",
+    "Method",
+    "OwnerKind",
+    "PricePlan",
+    "Problem",
+    "Promotion",
+    "Protection",
+    "RepositoryRole",
+    "Reviewer",
+    "Topology",
+    "TopologyError",
+    "Trigger",
+    "Visibility",
+    "check",
+    "load",
+    "validate",
+    "validate_model",
+]

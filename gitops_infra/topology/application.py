@@ -21,9 +21,11 @@ class Label(Model):
     """An issue label."""
 
     name: str
+    """At most 50 characters, without `/`, `?`, `#` and `%`."""
     color: str
     """Six hexadecimal digits, without `#`."""
     description: Optional[str] = None
+    """At most 100 characters."""
 
 
 class Application(Model):
@@ -38,6 +40,7 @@ class Application(Model):
     visibility: Optional[Visibility] = Visibility.PRIVATE
     """For an existing repository: what it is, not what it should become."""
     description: Optional[str] = None
+    """Description of a new repository, at most 350 characters."""
     linear_history: Optional[bool] = False
     """True: the default branch accepts no merge commits."""
     code_owners: Optional[bool] = False
@@ -51,6 +54,7 @@ class Application(Model):
     grants: Optional[list[Grant]] = None
     """Teams and users with access."""
     labels: Optional[list[Label]] = None
+    """Issue labels of a new repository."""
     allowed_actions: Optional[list[str]] = None
     """Patterns of actions that a new repository may use beside GitHub's own, such as `acme/*`."""
     allow_destroy: Optional[bool] = False

@@ -21,11 +21,13 @@ class Environment(Model):
     """One environment: its branch, its credential, who approves, what its jobs may read."""
 
     name: str
+    """Lower-case letters, digits and `-`, at most 40: also a branch, a file and a Kubernetes label."""
     kind: Optional[EnvironmentKind] = None
     """Inferred only from the names `staging`, `production` and `review`; any other name must state it."""
     branch: Optional[str] = None
     """Environment branch, an exact name. Default `env/<name>`; `review` has none."""
     isolation: Optional[Isolation] = Isolation.REPOSITORY
+    """How far the credential reaches."""
     state_repository: Optional[str] = None
     """Repository that holds the branch under `repository` isolation. Default `<application>-env-<name>`."""
     reviewers: Optional[list[Reviewer]] = None

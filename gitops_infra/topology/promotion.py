@@ -16,5 +16,6 @@ class Promotion(Model):
     trigger: Optional[Trigger] = None
     """Default: `on_default_branch` without a source, else `on_approval`."""
     method: Optional[Method] = Method.FAST_FORWARD
+    """How the target is moved."""
     tags: Optional[str] = "v*.*.*"
     """Release tags that may start it, for `on_release`. Checked in the job: GitHub ignores such filters."""

@@ -17,8 +17,12 @@ class Topology(Model):
     github_plan: PricePlan
     """The owner's price plan, as billed. Compared with the live owner by `gitops-infra preflight`."""
     application: Application
+    """The repository with the code and the manifests."""
     environments: list[Environment]
+    """At least one: where the application is deployed to."""
     promotions: Optional[list[Promotion]] = None
     """Default: the default branch to staging, then by approval to production."""
     owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
+    """What kind of account the owner is."""
     forge: Optional[Forge] = Forge.GITHUB
+    """Where the repositories live."""

@@ -88,7 +88,7 @@ class Protection(StrEnum):
     ISOLATED_CREDENTIAL = "isolated_credential"
     FORWARD_ONLY = "forward_only"
     LOCKED_REPOSITORY = "locked_repository"
-    SECRET_IN_ENVIRONMENT = "secret_in_environment"
+    SECRET_IN_ENVIRONMENT = "secret_in_environment"  # noqa: S105 - the name of a safeguard
     REVIEWED_DEFAULT_BRANCH = "reviewed_default_branch"
     CODE_OWNERS = "code_owners"
     REQUIRED_REVIEWERS = "required_reviewers"

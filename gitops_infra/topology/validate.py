@@ -1,0 +1,79 @@
+"""Refuses a topology that cannot be right: everything wrong with it at once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gitops_infra.topology.draft import draft, skip_unreadable
+from gitops_infra.topology.problems import ROOT, Problem, TopologyError, in_order
+from gitops_infra.topology.rules import application, collection, environments, promotions
+from gitops_infra.topology.rules.values import value_problems
+from gitops_infra.topology.topology import Topology
+from gitops_infra.topology.translate import called, problems_of
+
+M = TypeVar("M", bound=BaseModel)
+
+RULES: tuple[Callable[[Topology], Iterator[Problem]], ...] = (
+    *application.RULES,
+    *collection.RULES,
+    *promotions.RULES,
+)
+"""Rules over the whole topology. Rules over one object are in `environments` and `promotions`."""
+
+
+def validate(data: object) -> Topology:
+    """The topology that the data describes: a mapping as read from YAML, or a Topology made in Python.
+
+    Raises TopologyError with every problem, also where a part of the data is malformed: whatever can be read is
+    checked.
+    """
+    return _validated(Topology, data, check, root=ROOT)
+
+
+def validate_model(model: type[M], data: object) -> M:
+    """The data as one model, such as the arguments of a component used alone.
+
+    Checks types and single values (names, numbers, secrets in plain text), including those of topology models
+    inside it. Raises TopologyError with every problem.
+    """
+    return _validated(model, data, lambda value: tuple(value_problems(value)), root=called(model))
+
+
+def check(topology: Topology) -> tuple[Problem, ...]:
+    """Everything wrong with a topology whose types are right, in the order of its places; empty if nothing is."""
+    return in_order(_problems(topology))
+
+
+def _problems(topology: Topology) -> Iterator[Problem]:
+    yield from value_problems(topology)
+    for rule in RULES:
+        yield from _run(rule, topology)
+    with skip_unreadable():
+        for index, environment in enumerate(topology.environments):
+            for environment_rule in environments.EACH_ENVIRONMENT:
+                yield from _run(environment_rule, topology, index, environment)
+    with skip_unreadable():
+        for index, promotion in enumerate(topology.promotions or ()):
+            for promotion_rule in promotions.EACH_PROMOTION:
+                yield from _run(promotion_rule, topology, index, promotion)
+
+
+def _run(rule: Callable[..., Iterator[Problem]], *objects: Any) -> Iterator[Problem]:
+    with skip_unreadable():
+        yield from rule(*objects)
+
+
+def _validated(model: type[M], data: object, checks: Callable[[M], tuple[Problem, ...]], *, root: str) -> M:
+    given = dict(data) if isinstance(data, Mapping) else data
+    try:
+        value = model.model_validate(given)
+    except ValidationError as error:
+        malformed = tuple(problems_of(error, model, given, root=root))
+    else:
+        problems = checks(value)
+        if problems:
+            raise TopologyError(problems)
+        return value
+    # Outside the handler: pydantic's error holds the values, and a chained traceback would print them.
+    raise TopologyError((*malformed, *checks(draft(model, given))))
