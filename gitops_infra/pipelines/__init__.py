@@ -1,0 +1,1 @@
+"""Plan -> CI workflow documents: pure functions, text only in the last line."""

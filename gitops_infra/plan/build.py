@@ -1,0 +1,184 @@
+"""Topology -> Plan: one pure function decides everything that one `up` makes.
+
+The topology is taken as validated (`topology.validate`). What would leave something unprotected is refused here all the
+same: production that gets less than it asks for, and whatever is not available yet.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gitops_infra.plan.credentials import credential, variables
+from gitops_infra.plan.enforcement import degraded_production, enforcement
+from gitops_infra.plan.files import application_files
+from gitops_infra.plan.model import Access, Actions, Environment, LabelSpec, Plan, Promotion, Repository
+from gitops_infra.plan.policy import deployment_policy
+from gitops_infra.plan.promotions import not_available, promotions, release_tags
+from gitops_infra.plan.rulesets import application_rulesets, state_rulesets, too_many
+from gitops_infra.topology.application import Application
+from gitops_infra.topology.defaults import branch_of, kind_of, state_repository_of
+from gitops_infra.topology.environment import Environment as WantedEnvironment
+from gitops_infra.topology.problems import Problem, TopologyError
+from gitops_infra.topology.topology import Topology
+from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation, OwnerKind, PricePlan, Visibility
+
+
+def plan(topology: Topology) -> Plan:
+    """Everything that one `up` makes; equal topologies give equal plans.
+
+    Raises TopologyError with the codes `production-degraded`, `kind-missing`, `isolation-not-available`,
+    `promotion-not-available` and `too-many-rulesets`.
+    """
+    owner, price_plan, application = topology.owner, topology.github_plan, topology.application
+    owner_kind = topology.owner_kind or OwnerKind.ORGANIZATION
+    _refuse(
+        [
+            *(
+                problem
+                for wanted in topology.environments
+                for problem in _problems(wanted, application, owner_kind, price_plan)
+            ),
+            *not_available(topology.promotions or ()),
+        ]
+    )
+    environments = tuple(
+        plan_environment(wanted, application, owner=owner, owner_kind=owner_kind, price_plan=price_plan)
+        for wanted in topology.environments
+    )
+    edges = promotions(topology.promotions, environments)
+    repository = plan_application(
+        application,
+        owner=owner,
+        owner_kind=owner_kind,
+        price_plan=price_plan,
+        environments=environments,
+        promotions=edges,
+    )
+    return Plan(
+        owner=owner,
+        owner_kind=owner_kind,
+        price_plan=price_plan,
+        application=repository,
+        environments=environments,
+        promotions=edges,
+        enforcement={
+            wanted.name: enforcement(wanted, application, owner_kind=owner_kind, price_plan=price_plan)
+            for wanted in topology.environments
+        },
+    )
+
+
+def plan_application(  # noqa: PLR0913 - what a component is told, by keyword
+    application: Application,
+    *,
+    owner: str,
+    owner_kind: OwnerKind = OwnerKind.ORGANIZATION,  # noqa: ARG001 - the same question as for an environment
+    price_plan: PricePlan,  # noqa: ARG001 - as above; nothing of it depends on the price plan today
+    environments: Sequence[Environment] = (),
+    promotions: Sequence[Promotion] = (),
+) -> Repository:
+    """The application repository: new, or the protection around an existing one.
+
+    `environments` and `promotions` (planned ones) decide which files and tag rules it gets. Content and settings of an
+    existing repository are left alone: no files, labels or Actions permissions, and it is never deleted.
+    """
+    existing = bool(application.existing)
+    repository = Repository(
+        owner=owner,
+        name=application.name,
+        existing=existing,
+        visibility=application.visibility or Visibility.PRIVATE,
+        default_branch=application.default_branch or "main",
+        description=application.description,
+        auto_init=not existing,
+        linear_history=bool(application.linear_history),
+        files=application_files(application, environments),
+        rulesets=application_rulesets(application, release_tags(promotions)),
+        access=tuple(Access(grant.role, grant.team, grant.user) for grant in application.grants or ()),
+        labels=tuple(LabelSpec(label.name, label.color, label.description) for label in application.labels or ()),
+        actions=None if existing else Actions(enabled=True, patterns=tuple(application.allowed_actions or ())),
+        retain=existing or bool(application.adopt) or not application.allow_destroy,
+    )
+    _refuse(too_many(repository))
+    return repository
+
+
+def plan_environment(
+    environment: WantedEnvironment,
+    application: Application,
+    *,
+    owner: str,
+    owner_kind: OwnerKind = OwnerKind.ORGANIZATION,
+    price_plan: PricePlan,
+) -> Environment:
+    """One environment, end to end. Raises TopologyError with the codes of `plan`."""
+    _refuse(_problems(environment, application, owner_kind, price_plan))
+    kind = kind_of(environment) or EnvironmentKind.PRODUCTION
+    allow_destroy = environment.allow_destroy
+    if allow_destroy is None:
+        allow_destroy = kind is not EnvironmentKind.PRODUCTION
+    retain = bool(environment.adopt) or not allow_destroy
+    key = credential(environment, application)
+    return Environment(
+        name=environment.name,
+        kind=kind,
+        branch=branch_of(environment),
+        isolation=environment.isolation or Isolation.REPOSITORY,
+        state=_state_repository(environment, application, owner, writable=key is not None, retain=retain),
+        credential=key,
+        policy=deployment_policy(environment, application, price_plan),
+        manifests=environment.manifests or f"deploy/{environment.name}",
+        variables=variables(environment, application, owner),
+        secrets=dict(sorted((environment.secrets or {}).items())),
+        retired=bool(environment.retired),
+        retain=retain,
+    )
+
+
+def _state_repository(
+    environment: WantedEnvironment, application: Application, owner: str, *, writable: bool, retain: bool
+) -> Repository | None:
+    """The empty repository that holds the branch; None for review. Its first pushed branch becomes its default."""
+    branch, name = branch_of(environment), state_repository_of(application.name, environment)
+    if branch is None or name is None or name == application.name:
+        return None
+    repository = Repository(
+        owner=owner,
+        name=name,
+        existing=False,
+        visibility=environment.state_visibility or application.visibility or Visibility.PRIVATE,
+        default_branch=branch,
+        description=f"State of {application.name} in {environment.name}: {branch}, moved by promotions only",
+        linear_history=bool(application.linear_history),
+        rulesets=state_rulesets(
+            environment.name,
+            f"refs/heads/{branch}",
+            writable=writable,
+            linear_history=bool(application.linear_history),
+        ),
+        # A write deploy key could otherwise push a workflow that runs here.
+        actions=Actions(enabled=False),
+        retain=retain,
+    )
+    _refuse(too_many(repository))
+    return repository
+
+
+def _problems(
+    environment: WantedEnvironment, application: Application, owner_kind: OwnerKind, price_plan: PricePlan
+) -> tuple[Problem, ...]:
+    where = f"environment '{environment.name}'"
+    if kind_of(environment) is None:
+        reason, remedy = (
+            "its kind is not stated, and safeguards hang on it",
+            "Add `kind`: staging, production or review",
+        )
+        return (Problem(where, "kind-missing", reason, remedy),)
+    if environment.isolation is not None and environment.isolation is not Isolation.REPOSITORY:
+        reason = f"isolation '{environment.isolation.value}' is not available yet"
+        return (Problem(where, "isolation-not-available", reason, "Use `isolation: repository`"),)
+    report = enforcement(environment, application, owner_kind=owner_kind, price_plan=price_plan)
+    return degraded_production(environment, report)
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    if found := tuple(problems):
+        raise TopologyError(found)
