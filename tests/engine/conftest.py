@@ -1,0 +1,163 @@
+"""Programs on the real engine against a forge that enforces: one project, one organisation, one application."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_infra.sandbox.client import Clone, TokenCredential
+from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.forge.server import Sandbox
+
+ROOT = Path(__file__).parents[2]
+
+PERMISSIONS = {
+    "actions": "write",
+    "actions_variables": "write",
+    "administration": "write",
+    "contents": "write",
+    "environments": "write",
+    "issues": "write",
+    "members": "read",
+    "secrets": "write",
+    "variables": "write",
+    "workflows": "write",
+}
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine.prepare()
+
+
+@dataclass
+class World:
+    """A forge with `acme/shop` in it, and a Pulumi project that provisions around it."""
+
+    forge: Sandbox
+    engine: Engine
+    folder: Path
+    token: str
+    people: dict[str, TokenCredential]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def configure(self, topology: dict[str, Any], **config: Any) -> None:
+        """Writes the stack file."""
+        path = self.folder / "Pulumi.shop.yaml"
+        document = YAML(typ="safe").load(path)  # it holds the salt of the stack's encryption
+        document["config"] = {"gitops-infra:topology": topology, **config}
+        with path.open("w") as file:
+            YAML().dump(document, file)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """`pulumi ARGUMENTS` in a session of its own, so that the whole tree can be killed."""
+        return subprocess.Popen(
+            [str(self.engine.home.binaries / "pulumi"), *arguments, "--stack", "shop", "--non-interactive"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def pulumi(self, *arguments: str, code: int | None = 0) -> str:
+        """Output of `pulumi ARGUMENTS`; the exit code must be `code`, unless that is None."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=240)
+        assert code is None or process.returncode == code, output
+        return output
+
+    def up(self, *arguments: str) -> str:
+        return self.pulumi("up", "--yes", "--skip-preview", *arguments)
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
+
+    def state_text(self) -> str:
+        """Everything that Pulumi wrote down: checkpoint, backups, history."""
+        return "".join(
+            path.read_text(errors="replace") for path in (self.folder / "state").rglob("*") if path.is_file()
+        )
+
+    def clone(self, full_name: str, person: str, folder: str) -> Clone:
+        return Clone.of(self.forge.http_url(full_name), self.folder / folder, self.people[person])
+
+    @staticmethod
+    def kill(process: "subprocess.Popen[str]") -> None:
+        """SIGKILL for the whole session: engine, language host, program and providers, at once."""
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) == process.pid:
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
+def topology(**changes: Any) -> dict[str, Any]:
+    """A complete topology of `acme/shop`, with changes on top."""
+    return {
+        "owner": "acme",
+        "github_plan": "enterprise",
+        "application": {"name": "shop", "existing": True, "visibility": "private", "code_owners": True},
+        "environments": [
+            {"name": "staging", "variables": {"LOG_LEVEL": "debug"}},
+            {"name": "production", "reviewers": [{"team": "platform"}]},
+            {"name": "review"},
+        ],
+        **changes,
+    }
+
+
+@pytest.fixture
+def make_world(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
+    """Makes worlds; each forge is stopped at the end."""
+    forges: list[Sandbox] = []
+
+    def make() -> World:
+        number = len(forges)
+        forge = Sandbox(tmp_path / f"forge-{number}").start()
+        forges.append(forge)
+        for login in ("olivia", "dana", "mara", "rita"):
+            forge.add_user(login)
+        forge.add_organization("acme", owners=["olivia"], price_plan="enterprise")
+        forge.add_team("acme", "developers", ["dana"])
+        forge.add_team("acme", "platform", ["mara", "rita"])
+        source = Clone.empty(tmp_path / f"source-{number}")
+        files = {".github/CODEOWNERS": "/.github/ @acme/platform\n", "deploy/staging/app.yaml": "greeting: hello\n"}
+        source.git("update-ref", "refs/heads/main", source.commit(None, "The application", files))
+        forge.add_repository("acme/shop", source=source.directory)
+        forge.grant("acme/shop", "acme/developers", "write")
+        forge.grant("acme/shop", "acme/platform", "maintain")
+        app = forge.app("acme", "provisioner", PERMISSIONS)
+        folder = tmp_path / f"project-{number}"
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text(f"name: gitops-infra\nruntime: python\nmain: {ROOT / 'stacks'}\n")
+        token = forge.app_token(app)
+        environment = engine.environment(
+            folder / "state", "a passphrase", GITHUB_TOKEN=token, GITHUB_BASE_URL=f"{forge.url}/"
+        )
+        people = {login: TokenCredential(forge.token(login)) for login in ("olivia", "dana", "mara", "rita")}
+        world = World(forge, engine, folder, token, people, environment)
+        world.pulumi("stack", "init")
+        world.configure(topology())
+        return world
+
+    yield make
+    for forge in forges:
+        forge.stop()
+
+
+@pytest.fixture
+def world(make_world: Callable[[], World]) -> World:
+    return make_world()

@@ -1,0 +1,169 @@
+"""`pulumi up` killed at every write in turn: nothing is open afterwards, and the next `up` ends where one run ends.
+
+A run of `up` is a chain of writes to the forge. It is killed (SIGKILL, the whole process tree) at each of them twice:
+just before the forge does it, and just after, when the forge has done it and the engine never hears. Between two
+writes the engine only does things that nobody else sees, so these are all the states that a kill can leave behind.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gitops_infra.sandbox.client import Clone, KeyCredential
+from gitops_infra.sandbox.forge.jobs import JobGrant
+from gitops_infra.sandbox.forge.server import DROP_CONNECTION
+
+pytestmark = [pytest.mark.engine, pytest.mark.kill]
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+SECRET = "GITOPS_DEPLOY_KEY"
+MOMENTS = ("before", "after")
+
+# How many writes one uninterrupted run makes; `test_the_number_of_writes_is_known` keeps it true.
+COUNT = 32
+SHARDS = 8
+
+
+def test_the_number_of_writes_is_known(make_world: Callable[[], Any]) -> None:
+    """Else the last writes of a longer run would never be the ones at which it is killed."""
+    world = make_world()
+    world.up()
+    assert sum(request.method in WRITES for request in world.forge.requests) == COUNT
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.timeout(900)
+def test_a_killed_up_leaves_nothing_open_and_the_next_one_converges(
+    make_world: Callable[[], Any], shard: int, moment: str
+) -> None:
+    """Each write of this shard: killed there, attacked, resumed, and compared with an uninterrupted run."""
+    whole = make_world()
+    whole.up()
+    wanted = _end_state(whole)
+    for number in range(1 + shard, COUNT + 1, SHARDS):
+        world = make_world()
+        _up_killed_at(world, number, moment)
+        _attack(world, f"killed {moment} write {number}")
+        _resume(world)
+        world.up("--refresh")
+        assert _end_state(world) == wanted, f"killed {moment} write {number}"
+        _attack(world, f"resumed after the kill {moment} write {number}")
+        world.pulumi("preview", "--expect-no-changes")
+        world.forge.stop()
+
+
+def _up_killed_at(world: Any, number: int, moment: str) -> None:
+    """Runs `up` and kills its whole process tree at that write, before or after the forge does it."""
+    seen, guard = [0], threading.Lock()
+    process = world.start("up", "--yes", "--skip-preview", "--parallel", "1")
+
+    def at(request: Any) -> bool:
+        if request.method not in WRITES:
+            return False
+        with guard:
+            seen[0] += 1
+            return seen[0] == number
+
+    def kill(*_: Any) -> Any:
+        world.kill(process)
+        return DROP_CONNECTION
+
+    if moment == "before":
+        remove = world.forge.before(lambda request: kill() if at(request) else None)
+    else:
+        remove = world.forge.after(lambda request, _response: kill() if at(request) else None)
+    output, _ = process.communicate(timeout=240)
+    remove()
+    assert process.returncode != 0, f"write {number} never came:\n{output}"
+
+
+def _resume(world: Any) -> None:
+    """`gitops-infra resume`, as the user of a killed run would type it."""
+    command = [sys.executable, "-m", "gitops_infra.cli", "resume", "--stack", "shop"]
+    done = subprocess.run(
+        command, cwd=world.folder, env=world.environment, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _attack(world: Any, when: str) -> None:
+    """What a developer with write access, and whoever holds a key that exists already, could try right now."""
+    forge = world.forge
+    clone = Clone.empty(world.folder / f"attacker-{len(os.listdir(world.folder))}")
+    dana = world.people["dana"]
+    head = clone.fetch(forge.http_url("acme/shop"), "refs/heads/main", dana)
+    evil = clone.commit(head, "steal", {".github/workflows/steal.yml": "on: push\n"})
+    assert clone.push(forge.http_url("acme/shop"), f"{evil}:refs/heads/steal", dana).allowed
+    for environment in ("staging", "production", "review"):
+        for event, ref in (("push", "refs/heads/steal"), ("pull_request", "refs/pull/1/merge")):
+            answer = forge.job(
+                repository="acme/shop", event=event, ref=ref, environment=environment, actor="dana", sha=evil
+            )
+            secrets = answer.secrets if isinstance(answer, JobGrant) else {}
+            assert SECRET not in secrets, f"{when}: a job of {ref} read the key of {environment}"
+    direct = clone.push(forge.http_url("acme/shop"), f"{evil}:refs/heads/main", dana)
+    if direct.allowed:
+        # Nothing protects main yet: then there must be nothing to steal either, now or for whoever dispatches main.
+        for environment in ("staging", "production"):
+            answer = forge.job(
+                repository="acme/shop", event="push", ref="refs/heads/main", environment=environment, actor="dana"
+            )
+            assert not isinstance(answer, JobGrant) or SECRET not in answer.secrets, f"{when}: main is open"
+        assert clone.push(forge.http_url("acme/shop"), f"+{head}:refs/heads/main", dana).allowed
+    for environment in ("staging", "production"):
+        state = f"acme/shop-env-{environment}"
+        assert not clone.push(forge.http_url(state), f"{head}:refs/heads/env/{environment}", dana).allowed, when
+        for key in _keys(world):
+            credential = KeyCredential(key, forge.known_hosts)
+            for refspec in (f"{head}:refs/heads/elsewhere", f"{head}:refs/tags/v1"):
+                assert not clone.push(forge.ssh_url(state), refspec, credential).allowed, f"{when}: {refspec}"
+    clone.push(forge.http_url("acme/shop"), ":refs/heads/steal", dana)
+
+
+def _keys(world: Any) -> Iterator[str]:
+    """Private keys that the stack's state holds already; deploy keys may exist for them."""
+    exported = world.pulumi("stack", "export", "--show-secrets", code=None)
+    with contextlib.suppress(ValueError):
+        for resource in json.loads(exported)["deployment"].get("resources", ()):
+            if resource["type"].startswith("tls:"):
+                value = resource["outputs"]["privateKeyOpenssh"]
+                yield json.loads(value["plaintext"]) if isinstance(value, dict) else value
+
+
+def _end_state(world: Any) -> dict[str, Any]:
+    """Everything that the forge holds, without ids, times and key material."""
+    store = world.forge.store
+    found: dict[str, Any] = {}
+    for repository in store.repositories.values():
+        found[store.full_name(repository)] = {
+            "visibility": repository.visibility,
+            "actions": repository.actions,
+            "rulesets": sorted(
+                json.dumps(
+                    [each.name, each.target, each.enforcement, each.conditions, each.rules, each.bypass_actors],
+                    sort_keys=True,
+                )
+                for each in store.rulesets_of(repository)
+            ),
+            "keys": sorted((each.title, each.read_only) for each in store.deploy_keys_of(repository)),
+            "environments": {
+                each.name: {
+                    "policies": sorted(policy["name"] for policy in each.policies),
+                    "branch_policy": each.branch_policy,
+                    "reviewers": len(each.reviewers),
+                    "admins": each.can_admins_bypass,
+                    "secrets": sorted(each.secrets),
+                    "variables": {name: value["value"] for name, value in each.variables.items()},
+                }
+                for each in store.environments_of(repository)
+            },
+        }
+    return found
