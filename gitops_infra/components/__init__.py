@@ -1,0 +1,1 @@
+"""Public component resources, one per module."""

@@ -1,0 +1,1 @@
+"""GitHub. The only modules that import the GitHub provider's SDK."""

@@ -1,0 +1,61 @@
+"""A topology and its secrets from the configuration of a Pulumi stack."""
+
+import pulumi
+
+from gitops_infra.components.gitops_topology import GitOpsTopologyArgs
+from gitops_infra.components.inputs import decided
+from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.topology.problems import Problem
+from gitops_infra.topology.topology import Topology
+from gitops_infra.topology.validate import validate
+
+
+def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
+    """The topology under the key `topology`, with the values of the secrets that it names.
+
+    A secret's key is looked up in the namespace of `config`, or in its own if it is written `namespace:key`.
+    Raises ConfigurationError: problems of the topology; a secret that is missing, or that is stored in plain text.
+    """
+    data = config.require_object("topology")
+    topology = decided(lambda: validate(data))
+    secrets: dict[str, pulumi.Output[str]] = {}
+    problems: list[Problem] = []
+    for where, key in _named(topology):
+        full_key = key if ":" in key else config.full_key(key)
+        namespace, _, name = full_key.partition(":")
+        value = pulumi.Config(namespace).get_secret(name)
+        if value is None:
+            problems.append(_missing(where, full_key))
+        elif not pulumi.runtime.is_config_secret(full_key):
+            problems.append(_plain(where, full_key))
+        else:
+            secrets[key] = value
+    if problems:
+        raise ConfigurationError(problems)
+    return GitOpsTopologyArgs(topology=topology, secrets=dict(secrets))
+
+
+def _named(topology: Topology) -> list[tuple[str, str]]:
+    return [
+        (f"environments[{index}].secrets.{name}", key)
+        for index, environment in enumerate(topology.environments)
+        for name, key in sorted((environment.secrets or {}).items())
+    ]
+
+
+def _missing(where: str, key: str) -> Problem:
+    return Problem(
+        where=where,
+        code="secret-not-given",
+        reason=f"the stack's configuration has no value '{key}'",
+        remedy=f"Run `pulumi config set --secret {key}`",
+    )
+
+
+def _plain(where: str, key: str) -> Problem:
+    return Problem(
+        where=where,
+        code="secret-in-plain-text",
+        reason=f"the stack's configuration holds '{key}' in plain text",
+        remedy=f"Run `pulumi config set --secret {key}` and replace the value: it may have been read",
+    )

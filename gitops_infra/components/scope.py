@@ -1,0 +1,81 @@
+"""What the components of one environment are told about it, and what the plan makes of that."""
+
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from gitops_infra.components.inputs import Args, decided
+from gitops_infra.plan.build import plan
+from gitops_infra.plan.model import Enforcement
+from gitops_infra.plan.model import Environment as PlannedEnvironment
+from gitops_infra.topology.application import Application
+from gitops_infra.topology.environment import Environment
+from gitops_infra.topology.problems import Problem
+from gitops_infra.topology.topology import Topology
+from gitops_infra.topology.validate import check
+from gitops_infra.topology.vocabulary import OwnerKind, PricePlan, Protection
+
+# A default branch is the application's, so an environment alone neither makes nor claims its protection.
+ELSEWHERE = (Protection.REVIEWED_DEFAULT_BRANCH, Protection.CODE_OWNERS)
+
+
+class EnvironmentScope(Args):
+    """One environment of one application."""
+
+    owner: str
+    """Organisation or user that owns the repositories."""
+    github_plan: PricePlan
+    """The owner's price plan, as billed. Decides what can be enforced."""
+    application: Application
+    """The application that the environment belongs to."""
+    environment: Environment
+    """The environment."""
+    owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
+    """Default: an organisation."""
+
+
+@dataclass(frozen=True)
+class OneEnvironment:
+    """One environment, decided."""
+
+    environment: PlannedEnvironment
+    enforcement: Enforcement
+
+
+def check_scope(args: EnvironmentScope) -> tuple[Problem, ...]:
+    """What is wrong with the environment, by the rules of a topology that has no other."""
+    return tuple(
+        replace(problem, where=problem.where.replace("environments[0]", "environment", 1))
+        for problem in check(_topology(args))
+    )
+
+
+def plan_scope(args: EnvironmentScope, *, default_branch_protected: bool = False) -> OneEnvironment:
+    """The plan of the one environment. Protections that somebody else has to make count only when they do.
+
+    Raises ConfigurationError.
+    """
+    one = decided(lambda: plan(_topology(args)))
+    name = args.environment.name
+    enforcement = one.enforcement[name]
+    if not default_branch_protected:
+        unknown = (
+            f"Whether {args.application.default_branch} is protected is not known here: protect it with "
+            "ApplicationRepository or by hand, and set `default_branch_protected`."
+        )
+        enforcement = replace(
+            enforcement,
+            achieved=tuple(protection for protection in enforcement.achieved if protection not in ELSEWHERE),
+            why=(*enforcement.why, unknown),
+        )
+    return OneEnvironment(one.environment(name), enforcement)
+
+
+def _topology(args: EnvironmentScope) -> Topology:
+    return Topology(
+        owner=args.owner,
+        owner_kind=args.owner_kind,
+        github_plan=args.github_plan,
+        application=args.application,
+        environments=[args.environment],
+        promotions=[],
+    )

@@ -1,0 +1,88 @@
+"""Where the children of one component go, and with which options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Names and options of one component's children."""
+
+    parent: pulumi.Resource
+    name: str
+    """Prefix of every logical name."""
+    retain: bool
+    """Whether destroy keeps what is registered here. Credentials ignore it: they are always revoked."""
+    after: pulumi.ResourceOptions
+    """Holds what the caller's `depends_on` says: Pulumi orders a component by it, but not the children."""
+
+    @classmethod
+    def of(
+        cls, parent: pulumi.Resource, name: str, opts: pulumi.ResourceOptions | None, *, retain: bool
+    ) -> "Placement":
+        """The placement of a component that was made with these options."""
+        given = opts or pulumi.ResourceOptions()
+        return cls(
+            parent,
+            name,
+            retain=retain or bool(given.retain_on_delete),
+            after=pulumi.ResourceOptions(depends_on=given.depends_on),
+        )
+
+    def child(self, suffix: str) -> str:
+        """The logical name of a child."""
+        return f"{self.name}-{suffix}"
+
+    def options(
+        self,
+        *after: pulumi.Resource,
+        deleted_with: pulumi.Resource | None = None,
+        ignore_changes: Sequence[str] = (),
+    ) -> pulumi.ResourceOptions:
+        """Options of a child that destroy keeps or deletes like the rest.
+
+        `deleted_with` spares the call that deletes a part of something which is deleted as a whole. It is left out
+        when the whole is retained: the engine would then never delete the part.
+        """
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=list(after),
+                # None, not False: a wrapping component that is retained hands its setting down.
+                retain_on_delete=True if self.retain else None,
+                deleted_with=None if self.retain else deleted_with,
+                ignore_changes=list(ignore_changes) or None,
+            )
+        )
+
+    def nested(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Options of a component inside this one: later than `after`, and retained at least when this one is."""
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent, depends_on=list(after), retain_on_delete=True if self.retain else None
+            )
+        )
+
+    def written_once(self, *after: pulumi.Resource, ignore_changes: Sequence[str]) -> pulumi.ResourceOptions:
+        """Options of a child that is made once and then belongs to its users: never changed, never deleted."""
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=list(after),
+                retain_on_delete=True,
+                ignore_changes=list(ignore_changes),
+            )
+        )
+
+    def revoked(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Options of a credential: deleted by destroy whatever else is kept.
+
+        False is said explicitly, since the engine hands a parent's retain down; and there is no `deleted_with`,
+        since a wrapping component may retain the target unseen, and the credential would then live on.
+        """
+        return self._merged(pulumi.ResourceOptions(parent=self.parent, depends_on=list(after), retain_on_delete=False))
+
+    def _merged(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self.after, options)

@@ -1,0 +1,116 @@
+"""The GitHub provider with settings that fit many small writes."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_github as github
+
+from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.topology.problems import Problem
+
+# The provider's own default is one request at a time and a pause of a second after every write. The client that is
+# used instead sends requests in parallel and keeps to the limits that GitHub announces.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "github.com": {"legacy_client": False},
+    "other": {"legacy_client": False},
+}
+"""Provider settings by where the API is: github.com (with *.ghe.com), or a server of one's own."""
+
+GITHUB_HOSTS = ("github.com", "ghe.com")
+
+# The provider takes these from the environment of the process, even when the program names another owner.
+OVERRIDES = ("GITHUB_OWNER", "GITHUB_ORGANIZATION")
+
+
+@dataclass(frozen=True)
+class AppAuth:
+    """Credentials of a GitHub App installation. Deploy keys made with it outlive its tokens."""
+
+    id: pulumi.Input[str]
+    """Id of the App."""
+    installation_id: pulumi.Input[str]
+    """Id of its installation at the owner."""
+    pem: pulumi.Input[str] = field(repr=False)
+    """The App's private key, as text. Marked secret."""
+
+
+def github_provider(  # noqa: PLR0913 - by keyword; each is one setting of the provider
+    name: str,
+    *,
+    owner: str,
+    token: pulumi.Input[str] | None = None,
+    base_url: str | None = None,
+    app_auth: AppAuth | None = None,
+    opts: pulumi.ResourceOptions | None = None,
+) -> github.Provider:
+    """A provider for one owner, to pass on in `ResourceOptions(providers=[...])`.
+
+    Without `token` and `app_auth` the environment's `GITHUB_TOKEN` is used; `base_url` defaults to its
+    `GITHUB_BASE_URL`, else to github.com. Token and private key are marked secret, whatever the caller did.
+
+    Raises ConfigurationError if there is no credential or more than one, or if the environment names another owner.
+    """
+    problems = [*_contradictions(owner), *_credentials(token, app_auth)]
+    if problems:
+        raise ConfigurationError(problems)
+    return github.Provider(
+        name,
+        owner=owner,
+        token=None if token is None else pulumi.Output.secret(token),
+        base_url=base_url,
+        app_auth=None if app_auth is None else _app_auth(app_auth),
+        opts=opts,
+        **SETTINGS[_place(base_url or os.environ.get("GITHUB_BASE_URL"))],
+    )
+
+
+def _place(base_url: str | None) -> str:
+    host = urlsplit(base_url).hostname if base_url else GITHUB_HOSTS[0]
+    known = any(host == name or (host or "").endswith(f".{name}") for name in GITHUB_HOSTS)
+    return "github.com" if known else "other"
+
+
+def _app_auth(auth: AppAuth) -> github.ProviderAppAuthArgs:
+    # Secret here: of the provider's settings, the SDK marks only the token.
+    return github.ProviderAppAuthArgs(
+        id=auth.id, installation_id=auth.installation_id, pem_file=pulumi.Output.secret(auth.pem)
+    )
+
+
+def _contradictions(owner: str) -> list[Problem]:
+    return [
+        Problem(
+            where=f"environment variable {variable}",
+            code="owner-contradiction",
+            reason=f"it names another owner than '{owner}', and the GitHub provider would follow it",
+            remedy=f"Run `unset {variable}`, or set it to {owner}",
+        )
+        for variable in OVERRIDES
+        if os.environ.get(variable, owner).casefold() != owner.casefold()
+    ]
+
+
+def _credentials(token: object, app_auth: AppAuth | None) -> list[Problem]:
+    if token is not None and app_auth is not None:
+        return [
+            Problem(
+                where="github_provider",
+                code="two-credentials",
+                reason="both a token and App credentials are given",
+                remedy="Give one of them",
+            )
+        ]
+    if token is None and app_auth is None and not os.environ.get("GITHUB_TOKEN"):
+        return [
+            Problem(
+                where="github_provider",
+                code="no-credential",
+                reason="there is neither a token nor App credentials",
+                remedy="Set the environment variable GITHUB_TOKEN (best: an App installation token), run "
+                "`pulumi config set --secret github:token`, or pass `app_auth`",
+            )
+        ]
+    return []

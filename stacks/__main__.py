@@ -1,0 +1,23 @@
+"""One stack is one application: its topology comes from the stack's configuration."""
+
+import pulumi
+
+from gitops_infra import GitOpsTopology, github_provider, topology_from_config
+
+args = topology_from_config(pulumi.Config())
+
+# Made here, not left to the default provider: it has the owner of the topology and settings for many small writes.
+settings = pulumi.Config("github")
+provider = github_provider(
+    "github",
+    owner=args.topology.owner,
+    token=settings.get_secret("token"),
+    base_url=settings.get("baseUrl"),
+)
+
+topology = GitOpsTopology(args.topology.application.name, args, pulumi.ResourceOptions(providers=[provider]))
+
+pulumi.export("environments", topology.environments)
+pulumi.export("access", topology.access)
+pulumi.export("enforcement", topology.enforcement)
+pulumi.export("retained", topology.retained)

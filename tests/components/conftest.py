@@ -1,0 +1,59 @@
+"""Arguments with valid defaults, of which a test changes what it is about."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Args = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def application() -> Args:
+    """Arguments of ApplicationRepository; keywords go into the application."""
+
+    def build(**application: Any) -> dict[str, Any]:
+        return {
+            "owner": "acme",
+            "github_plan": "team",
+            "application": {"name": "shop", "visibility": "public", **application},
+        }
+
+    return build
+
+
+@pytest.fixture
+def environment() -> Args:
+    """Arguments of DeploymentEnvironment for staging of an existing repository; keywords go into the environment."""
+
+    def build(**environment: Any) -> dict[str, Any]:
+        return {
+            "owner": "acme",
+            "github_plan": "team",
+            "application": {"name": "shop", "existing": True, "visibility": "public", "code_owners": True},
+            "environment": {"name": "staging", **environment},
+        }
+
+    return build
+
+
+@pytest.fixture
+def topology() -> Args:
+    """Arguments of GitOpsTopology: staging, production and review of an existing repository; keywords replace."""
+
+    def build(**topology: Any) -> dict[str, Any]:
+        return {
+            "topology": {
+                "owner": "acme",
+                "github_plan": "team",
+                "application": {"name": "shop", "existing": True, "visibility": "public", "code_owners": True},
+                "environments": [
+                    {"name": "staging"},
+                    {"name": "production", "reviewers": [{"team": "platform", "id": 7}]},
+                    {"name": "review"},
+                ],
+                **topology,
+            }
+        }
+
+    return build

@@ -1,0 +1,103 @@
+"""What BranchCredential registers, and that the private key is secret from birth."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pulumi_github as github
+import pytest
+
+from gitops_infra import BranchCredential, ConfigurationError
+
+ARGS = {"repository": "shop", "environment": "staging", "state_repository": "shop-env-staging"}
+
+
+def test_a_key_pair_then_the_write_key_then_the_secret(record: Callable[..., Any]) -> None:
+    recorded = record(lambda: BranchCredential("staging", ARGS))
+
+    assert recorded.names() == [
+        ("ActionsEnvironmentSecret", "staging-secret"),
+        ("BranchCredential", "staging"),
+        ("PrivateKey", "staging-key-g1"),
+        ("RepositoryDeployKey", "staging-deploy-key-g1"),
+    ]
+    assert recorded.before(recorded.one("RepositoryDeployKey")) == {"staging-key-g1"}
+    assert recorded.before(recorded.one("ActionsEnvironmentSecret")) == {"staging-key-g1", "staging-deploy-key-g1"}
+    assert recorded.one("PrivateKey").inputs == {"algorithm": "ED25519"}
+    assert recorded.one("RepositoryDeployKey").inputs == {
+        "repository": "shop-env-staging",
+        "title": "gitops-infra shop staging g1",
+        "key": "ssh-ed25519 AAAA",
+        "readOnly": False,
+    }
+
+
+def test_the_private_key_is_secret_and_no_output(record: Callable[..., Any]) -> None:
+    def program() -> None:
+        made = BranchCredential("staging", ARGS)
+        for name in ("fingerprint", "title", "secret_name", "generation"):
+            pulumi.export(name, getattr(made, name))
+
+    recorded = record(program)
+    secret = recorded.one("ActionsEnvironmentSecret")
+    assert secret.inputs["value"] == "PRIVATE-KEY-CANARY"
+    assert "value" in secret.secrets
+    assert set(recorded.one("PrivateKey").secret_outputs) >= {
+        "privateKeyOpenssh",
+        "privateKeyPem",
+        "privateKeyPemPkcs8",
+    }
+    assert recorded.exports == {
+        "fingerprint": "SHA256:fingerprint",
+        "title": "gitops-infra shop staging g1",
+        "secret_name": "GITOPS_DEPLOY_KEY",
+        "generation": 1,
+    }
+    holders = [one.name for one in recorded.resources if "PRIVATE-KEY-CANARY" in str(one.inputs)]
+    assert holders == ["staging-secret"]
+
+
+def test_a_new_generation_is_a_new_key_beside_the_old_and_the_same_secret(record: Callable[..., Any]) -> None:
+    """The engine makes new names first and deletes the old ones last; the secret is updated in between."""
+    first = {one.urn for one in record(lambda: BranchCredential("staging", ARGS)).resources}
+    second = {one.urn for one in record(lambda: BranchCredential("staging", {**ARGS, "generation": 2})).resources}
+    assert sorted(urn.split("::")[-1] for urn in second - first) == ["staging-deploy-key-g2", "staging-key-g2"]
+    assert sorted(urn.split("::")[-1] for urn in first - second) == ["staging-deploy-key-g1", "staging-key-g1"]
+
+
+def test_destroy_revokes_it_even_in_a_retained_component(record: Callable[..., Any]) -> None:
+    options = pulumi.ResourceOptions(retain_on_delete=True)
+    recorded = record(lambda: BranchCredential("staging", ARGS, options))
+    children = [one for one in recorded.resources if one.name != "staging"]
+    assert {one.retain for one in children} == {False}
+    assert {one.deleted_with for one in children} == {""}
+
+
+def test_what_it_depends_on_exists_before_key_and_secret(record: Callable[..., Any]) -> None:
+    """The engine orders a component by depends_on but not its children."""
+
+    def program() -> None:
+        rule = github.IssueLabel("rule", repository="shop", name="rule", color="000000")
+        BranchCredential("staging", ARGS, pulumi.ResourceOptions(depends_on=rule))
+
+    recorded = record(program)
+    assert "rule" in recorded.before(recorded.one("RepositoryDeployKey"))
+    assert "rule" in recorded.before(recorded.one("ActionsEnvironmentSecret"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"generation": 0}, "generation-below-one"),
+        ({"generation": -1}, "generation-below-one"),
+        ({"secret_name": "GITHUB_KEY"}, "secret-name"),
+        ({"secret_name": "a b"}, "secret-name"),
+    ],
+)
+def test_bad_input_registers_nothing(record: Callable[..., Any], changed: dict[str, Any], code: str) -> None:
+    def program() -> None:
+        with pytest.raises(ConfigurationError) as refused:
+            BranchCredential("staging", {**ARGS, **changed})
+        assert [problem.code for problem in refused.value.problems] == [code]
+
+    assert record(program).resources == []

@@ -1,0 +1,103 @@
+"""The stack program with a stack's configuration, from end to end."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from ruamel.yaml import YAML
+
+from gitops_infra import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+ANSWERS = {"orgs/acme/teams/platform": {"code": 200, "body": '{"id": 7}'}}
+
+
+def _program() -> None:
+    runpy.run_path(str(ROOT / "stacks" / "__main__.py"))
+
+
+def _config() -> dict[str, Any]:
+    config: dict[str, Any] = YAML(typ="safe").load((ROOT / "stacks/config/Pulumi.shop.yaml").read_text())["config"]
+    return config
+
+
+def _texts(config: dict[str, Any]) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+@pytest.fixture(autouse=True)
+def _token(record: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `record`, which clears the ambient ones."""
+    monkeypatch.setenv("GITHUB_TOKEN", "TOKEN-CANARY")
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_stack_in_the_repository_is_complete(record: Callable[..., Any], *, preview: bool) -> None:
+    recorded = record(_program, config=_texts(_config()), preview=preview, answers=ANSWERS)
+    assert [one.name for one in recorded.every("DeploymentEnvironment")] == [
+        "shop-production",
+        "shop-review",
+        "shop-staging",
+    ]
+    assert set(recorded.exports) == {"environments", "access", "enforcement", "retained"}
+    assert len(recorded.calls) == 1
+
+
+def test_every_github_resource_uses_the_provider_of_the_topology_s_owner(record: Callable[..., Any]) -> None:
+    config = _config() | {"github:baseUrl": "https://github.acme.example/"}
+    recorded = record(_program, config=_texts(config), answers=ANSWERS)
+    (provider,) = [one for one in recorded.resources if one.type == "pulumi:providers:github"]
+    assert provider.inputs["owner"] == "acme"
+    assert provider.inputs["baseUrl"] == "https://github.acme.example/"
+    assert "token" in provider.secrets
+    used = {one.provider.rsplit("::", 1)[0] for one in recorded.resources if one.type.startswith("github:")}
+    assert used == {provider.urn}
+
+
+def test_a_secret_of_the_configuration_reaches_its_environment(record: Callable[..., Any]) -> None:
+    config = _config()
+    config["gitops-infra:topology"]["environments"][0]["secrets"] = {"PAGER_TOKEN": "pager"}
+    config["gitops-infra:pager"] = "SECRET-CANARY"
+    recorded = record(_program, config=_texts(config), secret_keys=("gitops-infra:pager",), answers=ANSWERS)
+    secret = recorded.one("ActionsEnvironmentSecret", "shop-staging-ci-secret-PAGER_TOKEN")
+    assert secret.inputs["value"] == "SECRET-CANARY"
+    assert "value" in secret.secrets
+
+
+def test_missing_and_plain_secrets_are_refused_together_without_their_values(record: Callable[..., Any]) -> None:
+    config = _config()
+    config["gitops-infra:topology"]["environments"][0]["secrets"] = {"ONE": "plain", "TWO": "absent", "KEY": "db:key"}
+    config["gitops-infra:plain"] = "SECRET-CANARY"
+    config["db:key"] = "SECRET-CANARY"
+    with pytest.raises(ConfigurationError) as refused:
+        record(_program, config=_texts(config), answers=ANSWERS)
+    assert str(refused.value).splitlines() == [
+        "3 problems in the topology:",
+        (
+            "  - environments[0].secrets.KEY: the stack's configuration holds 'db:key' in plain text. "
+            "Run `pulumi config set --secret db:key` and replace the value: it may have been read. "
+            "[secret-in-plain-text]"
+        ),
+        (
+            "  - environments[0].secrets.ONE: the stack's configuration holds 'gitops-infra:plain' in plain text. "
+            "Run `pulumi config set --secret gitops-infra:plain` and replace the value: it may have been read. "
+            "[secret-in-plain-text]"
+        ),
+        (
+            "  - environments[0].secrets.TWO: the stack's configuration has no value 'gitops-infra:absent'. "
+            "Run `pulumi config set --secret gitops-infra:absent`. [secret-not-given]"
+        ),
+    ]
+
+
+def test_a_stack_without_a_topology_ends_with_a_text(record: Callable[..., Any]) -> None:
+    with pytest.raises(pulumi.RunError, match="gitops-infra:topology"):
+        record(_program)
+
+
+def test_the_program_is_short() -> None:
+    assert len((ROOT / "stacks" / "__main__.py").read_text().splitlines()) <= 30

@@ -1,0 +1,202 @@
+"""A recording stand-in for Pulumi's engine: what a program registers, with every option.
+
+It proves what is asked of the engine, not what the engine or a forge does with it; `tests` marked `engine` prove that.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf import json_format
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.stack import run_pulumi_func
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+ANSWERS: Mapping[str, Mapping[str, Any]] = {
+    "tls:index/privateKey:PrivateKey": {
+        "privateKeyOpenssh": "PRIVATE-KEY-CANARY",
+        "privateKeyPem": "PRIVATE-KEY-CANARY",
+        "publicKeyOpenssh": "ssh-ed25519 AAAA\n",
+        "publicKeyFingerprintSha256": "SHA256:fingerprint",
+    },
+    "github:index/repository:Repository": {
+        "httpCloneUrl": "https://forge.invalid/acme/made.git",
+        "sshCloneUrl": "git@forge.invalid:acme/made.git",
+        "htmlUrl": "https://forge.invalid/acme/made",
+    },
+}
+"""Outputs that the providers compute."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registration as the engine received it."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    inputs: Mapping[str, Any]
+    """Keys as the provider knows them; a secret is its plain value here."""
+    secrets: frozenset[str]
+    """Inputs that were marked secret on the wire."""
+    dependencies: frozenset[str]
+    retain: bool | None
+    """None: not said, so the parent's holds."""
+    deleted_with: str
+    ignore_changes: tuple[str, ...]
+    secret_outputs: tuple[str, ...]
+    provider: str
+
+
+@dataclass
+class Recorded:
+    """Everything that one program did."""
+
+    resources: list[Registered] = field(default_factory=list)
+    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    exports: Mapping[str, Any] = field(default_factory=dict)
+
+    def names(self) -> list[tuple[str, str]]:
+        """Short type and name of everything but the stack, sorted."""
+        return sorted((one.type.split(":")[-1], one.name) for one in self.resources)
+
+    def one(self, kind: str, name: str | None = None) -> Registered:
+        """The only resource of that short type (and name)."""
+        found = [one for one in self.resources if one.type.endswith(f":{kind}") and name in (None, one.name)]
+        assert len(found) == 1, f"{len(found)} of {kind} {name or ''}: {[one.name for one in found]}"
+        return found[0]
+
+    def every(self, kind: str) -> list[Registered]:
+        """All resources of that short type, by name."""
+        return sorted((one for one in self.resources if one.type.endswith(f":{kind}")), key=lambda one: one.name)
+
+    def before(self, resource: Registered) -> set[str]:
+        """Names of all resources that exist before it, through any number of dependencies."""
+        by_urn = {one.urn: one for one in self.resources}
+        waiting, seen = list(resource.dependencies), set()
+        while waiting:
+            urn = waiting.pop()
+            if urn not in seen:
+                seen.add(urn)
+                waiting.extend(by_urn[urn].dependencies)
+        return {by_urn[urn].name for urn in seen}
+
+
+class _Mocks(mocks.Mocks):
+    def __init__(self, recorded: Recorded, calls: Mapping[str, Mapping[str, Any]]) -> None:
+        self.recorded, self.answers = recorded, calls
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        return f"id-of-{args.name}", {**args.inputs, **ANSWERS.get(args.typ, {})}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        self.recorded.calls.append((args.token, dict(args.args)))
+        return dict(self.answers[args.args["endpoint"]]), []
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, recorded: Recorded, answers: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(_Mocks(recorded, answers))
+        self.recorded = recorded
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        with _loop_of_this_thread():
+            answer = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorded.resources.append(_registered(request, answer.urn))
+        return answer
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        with _loop_of_this_thread():
+            return super().Invoke(request)
+
+
+@contextmanager
+def _loop_of_this_thread() -> Iterator[None]:
+    """The mock monitor makes a loop in each worker thread and leaves it open; here it is closed."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _registered(request: Any, urn: str) -> Registered:
+    wire = json_format.MessageToDict(request.object)
+    plain = rpc.deserialize_properties(request.object)
+    return Registered(
+        type=request.type,
+        name=request.name,
+        urn=urn,
+        parent=request.parent,
+        inputs={key: rpc.unwrap_rpc_secret(value) for key, value in plain.items()},
+        secrets=frozenset(
+            key for key, value in wire.items() if isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
+        ),
+        dependencies=frozenset(request.dependencies),
+        retain=request.retainOnDelete if request.HasField("retainOnDelete") else None,
+        deleted_with=request.deletedWith,
+        ignore_changes=tuple(request.ignoreChanges),
+        secret_outputs=tuple(request.additionalSecretOutputs),
+        provider=request.provider,
+    )
+
+
+Record = Callable[..., Recorded]
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
+    """Runs a program on a recording engine, in a loop and settings of its own; raises what the program raises.
+
+    Keywords: `config` and `secret_keys` of the stack, `preview`, `answers` by REST endpoint.
+    """
+    for variable in ("GITHUB_OWNER", "GITHUB_ORGANIZATION", "GITHUB_TOKEN", "GITHUB_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    # An Output in an f-string is an error, not a text.
+    monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "1")
+
+    def run(
+        program: Callable[[], Any],
+        *,
+        config: Mapping[str, str] | None = None,
+        secret_keys: tuple[str, ...] = (),
+        preview: bool = False,
+        answers: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Recorded:
+        recorded = Recorded()
+
+        async def main() -> None:
+            mocks.set_mocks(
+                _Mocks(recorded, answers or {}),
+                project="gitops-infra",
+                stack="test",
+                preview=preview,
+                monitor=_Monitor(recorded, answers or {}),
+            )
+            pulumi.runtime.set_all_config(dict(config or {}), list(secret_keys))
+            await run_pulumi_func(lambda: _quiet(program))
+            root = pulumi.runtime.get_root_resource()
+            assert root is not None
+            recorded.exports = {
+                key: await pulumi.Output.from_input(value).future() for key, value in root.outputs.items()
+            }
+
+        contextvars.copy_context().run(asyncio.run, main())
+        return recorded
+
+    return run
+
+
+def _quiet(program: Callable[[], Any]) -> None:
+    program()
