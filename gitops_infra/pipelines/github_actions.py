@@ -9,12 +9,23 @@ default branch.
 from dataclasses import replace
 from typing import Any
 
-from gitops_infra.pipelines.promotion_script import choose_script, move_script
+from gitops_infra.pipelines.promotion_script import choose_script, move_script, promotion_script
 from gitops_infra.pipelines.release_script import release_script
 from gitops_infra.pipelines.render import Noted, to_yaml
 from gitops_infra.plan.credentials import SECRET_NAME
 from gitops_infra.plan.model import File, Plan, Promotion
 from gitops_infra.topology.vocabulary import Trigger, Visibility
+
+__all__ = [
+    "promotion_path",
+    "promotion_script",
+    "promotion_workflow",
+    "release_script",
+    "release_workflow",
+    "with_workflows",
+    "workflow_files",
+    "workflows",
+]
 
 FOLDER = ".github/workflows"
 

@@ -138,7 +138,11 @@ _VARIABLE = (
     _EMPTY,
     _too_long(MAX_VARIABLE_NAME),
     _Row(r"(?i)\AGITHUB_", "begins with `GITHUB_`", "Choose another prefix: GitHub keeps this one for itself"),
-    _Row(r"(?i)\AGITOPS_", "begins with `GITOPS_`", "Choose another prefix: these are set by gitops_infra"),
+    _Row(
+        rf"(?i)\A{RESERVED_PREFIX}",
+        f"begins with `{RESERVED_PREFIX}`",
+        "Choose another prefix: these are set by gitops_infra",
+    ),
     _Row(r"\A[0-9]", "begins with a digit", "Begin it with a letter or `_`"),
     _Row(r"[^A-Za-z0-9_]", "contains a character other than letters, digits and `_`", "Use only these"),
 )

@@ -4,6 +4,7 @@ import difflib
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -65,12 +66,18 @@ def found(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant; None if nothing is near."""
+    # Cut: difflib needs quadratic time, and no known word is longer.
+    return _nearest(word[:60], tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(word: str, known: tuple[str, ...]) -> str | None:
+    """As `nearest`. Cached: a misspelt key is often copied into every environment."""
     by_fold = {name.casefold().replace("-", "_"): name for name in known}
-    folded = word[:60].casefold().replace("-", "_")
+    folded = word.casefold().replace("-", "_")
     starting = [name for fold, name in by_fold.items() if fold.startswith(folded)]
     if len(folded) > 2 and len(starting) == 1:  # noqa: PLR2004 - one or two letters start too much
         return starting[0]
-    # Cut: difflib needs quadratic time, and no known word is longer.
     near = difflib.get_close_matches(folded, list(by_fold), n=1, cutoff=0.6)
     return by_fold[near[0]] if near else None
 

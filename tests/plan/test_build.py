@@ -1,5 +1,7 @@
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -7,10 +9,11 @@ from gitops_infra.plan.build import plan, plan_application, plan_environment
 from gitops_infra.plan.credentials import SECRET_NAME
 from gitops_infra.plan.model import Actions, Approver, Credential, DeploymentPolicy
 from gitops_infra.topology.problems import TopologyError
+from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.vocabulary import PricePlan
 
 
-def test_the_plan_of_three_environments(topology) -> None:
+def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> None:
     """Everything but rulesets and enforcement, which have tests of their own."""
     made = plan(topology())
     seen = asdict(made)
@@ -112,21 +115,24 @@ def test_the_plan_of_three_environments(topology) -> None:
     }
 
 
-def test_equal_topologies_give_equal_plans_that_survive_pickling(topology) -> None:
+def test_equal_topologies_give_equal_plans_that_survive_pickling(topology: Callable[..., Topology]) -> None:
     assert plan(topology()) == plan(topology())
     assert pickle.loads(pickle.dumps(plan(topology()))) == plan(topology())  # noqa: S301 - our own bytes
 
 
-def test_the_order_in_which_variables_are_written_does_not_matter(topology) -> None:
+def test_the_order_in_which_variables_are_written_does_not_matter(topology: Callable[..., Topology]) -> None:
     one = plan(topology(staging={"variables": {"B": "1", "A": "2"}})).environment("staging")
     other = plan(topology(staging={"variables": {"A": "2", "B": "1"}})).environment("staging")
     assert list(one.variables) == list(other.variables) == ["A", "B", "GITOPS_BRANCH", "GITOPS_STATE_REPOSITORY"]
 
 
-def test_a_new_repository_is_set_up_and_an_existing_one_is_left_alone(topology) -> None:
+def test_a_new_repository_is_set_up_and_an_existing_one_is_left_alone(topology: Callable[..., Topology]) -> None:
     settings = {"description": "A shop", "allowed_actions": ["acme/*"], "labels": [{"name": "bug", "color": "ff0000"}]}
     new = plan(topology(application={"existing": False, "code_owners": False, **settings})).application
-    assert (new.auto_init, new.actions) == (True, Actions(True, True, ("acme/*",), True))
+    assert (new.auto_init, new.actions) == (
+        True,
+        Actions(enabled=True, sha_pinning=True, patterns=("acme/*",), read_only_token=True),
+    )
     existing = plan(topology()).application
     assert (existing.auto_init, existing.actions, existing.files) == (False, None, ())
 
@@ -142,7 +148,7 @@ def test_a_new_repository_is_set_up_and_an_existing_one_is_left_alone(topology) 
     ],
 )
 def test_an_application_repository_is_deleted_only_if_it_is_ours_and_that_is_allowed(
-    topology, application, retain
+    *, topology: Callable[..., Topology], application: dict[str, Any], retain: bool
 ) -> None:
     assert plan(topology(application=application)).application.retain is retain
 
@@ -157,17 +163,21 @@ def test_an_application_repository_is_deleted_only_if_it_is_ours_and_that_is_all
         ("production", {"allow_destroy": True}, False),
     ],
 )
-def test_production_is_retained_unless_its_deletion_is_allowed(topology, name, change, retain) -> None:
+def test_production_is_retained_unless_its_deletion_is_allowed(
+    *, topology: Callable[..., Topology], name: str, change: dict[str, Any], retain: bool
+) -> None:
     environment = plan(topology(**{name: change})).environment(name)
     assert (environment.retain, environment.state.retain) == (retain, retain)
 
 
-def test_a_rotation_changes_the_title_of_the_key_and_not_the_name_of_the_secret(topology) -> None:
+def test_a_rotation_changes_the_title_of_the_key_and_not_the_name_of_the_secret(
+    topology: Callable[..., Topology],
+) -> None:
     rotated = plan(topology(production={"generation": 3})).environment("production").credential
     assert rotated == Credential("gitops-infra shop production g3", "GITOPS_DEPLOY_KEY", 3)
 
 
-def test_names_that_the_topology_states_are_kept(topology) -> None:
+def test_names_that_the_topology_states_are_kept(topology: Callable[..., Topology]) -> None:
     stated = {"branch": "live", "state_repository": "shop-live", "manifests": "k8s/live", "state_visibility": "private"}
     environment = plan(topology(staging=stated)).environment("staging")
     assert (environment.ref, environment.manifests) == ("refs/heads/live", "k8s/live")
@@ -175,21 +185,28 @@ def test_names_that_the_topology_states_are_kept(topology) -> None:
     assert environment.variables == {"GITOPS_BRANCH": "live", "GITOPS_STATE_REPOSITORY": "acme/shop-live"}
 
 
-def test_a_private_repository_of_the_team_plan_gets_no_gate_that_github_would_refuse(topology) -> None:
+def test_a_private_repository_of_the_team_plan_gets_no_gate_that_github_would_refuse(
+    topology: Callable[..., Topology],
+) -> None:
     accepted = {"allow_degraded": True, "wait_minutes": 10}
     made = plan(topology(application={"visibility": "private"}, production=accepted))
-    assert made.environment("production").policy == DeploymentPolicy(("main",), (), False, 0, admins_bypass=True)
+    assert made.environment("production").policy == DeploymentPolicy(("main",), admins_bypass=True)
 
 
-def test_reviewers_and_the_wait_are_kept_where_github_has_them(topology) -> None:
+def test_reviewers_and_the_wait_are_kept_where_github_has_them(topology: Callable[..., Topology]) -> None:
     reviewers = [{"user": "ana"}, {"team": "platform", "id": 7}]
     policy = plan(topology(production={"reviewers": reviewers, "wait_minutes": 10})).environment("production").policy
     assert policy == DeploymentPolicy(
-        ("main",), (Approver("ana", None, None), Approver(None, "platform", 7)), True, 10, admins_bypass=False
+        ("main",),
+        (Approver("ana", None, None), Approver(None, "platform", 7)),
+        prevent_self_review=True,
+        wait_minutes=10,
     )
 
 
-def test_production_that_gets_less_than_it_asks_for_is_refused_with_every_reason(topology) -> None:
+def test_production_that_gets_less_than_it_asks_for_is_refused_with_every_reason(
+    topology: Callable[..., Topology],
+) -> None:
     with pytest.raises(TopologyError) as caught:
         plan(topology(application={"visibility": "private"}))
     offered = "GitHub offers it for public repositories, and private ones on Enterprise"
@@ -203,7 +220,7 @@ def test_production_that_gets_less_than_it_asks_for_is_refused_with_every_reason
     )
 
 
-def test_everything_that_is_refused_is_told_at_once(topology) -> None:
+def test_everything_that_is_refused_is_told_at_once(topology: Callable[..., Topology]) -> None:
     more = [{"name": "prod-eu"}, {"name": "prod-us", "kind": "production", "isolation": "shared"}]
     promotions = [
         {"target": "staging", "trigger": "on_item_pull_request"},
@@ -212,20 +229,28 @@ def test_everything_that_is_refused_is_told_at_once(topology) -> None:
     with pytest.raises(TopologyError) as caught:
         plan(topology(production={"prevent_self_review": False}, more=more, promotions=promotions))
     assert [str(problem) for problem in caught.value.problems] == [
-        "environment 'prod-eu': its kind is not stated, and safeguards hang on it. "
-        "Add `kind`: staging, production or review. [kind-missing]",
-        "environment 'prod-us': isolation 'shared' is not available yet. "
-        "Use `isolation: repository`. [isolation-not-available]",
-        "environment 'production': production asks for prevent_self_review, which will not be enforced: "
-        "prevent_self_review: it needs `reviewers`, and `prevent_self_review` must not be false. "
-        "Give what is missing, or accept and report it with `allow_degraded: true`. [production-degraded]",
+        (
+            "environment 'prod-eu': its kind is not stated, and safeguards hang on it. "
+            "Add `kind`: staging, production or review. [kind-missing]"
+        ),
+        (
+            "environment 'prod-us': isolation 'shared' is not available yet. "
+            "Use `isolation: repository`. [isolation-not-available]"
+        ),
+        (
+            "environment 'production': production asks for prevent_self_review, which will not be enforced: "
+            "prevent_self_review: it needs `reviewers`, and `prevent_self_review` must not be false. "
+            "Give what is missing, or accept and report it with `allow_degraded: true`. [production-degraded]"
+        ),
         "promotion to 'production': 'retag' is not available yet. Use fast_forward. [promotion-not-available]",
-        "promotion to 'staging': 'on_item_pull_request' is not available yet. "
-        "Use on_approval or on_default_branch or on_release. [promotion-not-available]",
+        (
+            "promotion to 'staging': 'on_item_pull_request' is not available yet. "
+            "Use on_approval or on_default_branch or on_release. [promotion-not-available]"
+        ),
     ]
 
 
-def test_one_component_alone_gets_the_same_as_within_a_topology(topology) -> None:
+def test_one_component_alone_gets_the_same_as_within_a_topology(topology: Callable[..., Topology]) -> None:
     given = topology()
     whole = plan(given)
     told = {"owner": "acme", "price_plan": PricePlan.TEAM}
@@ -234,7 +259,7 @@ def test_one_component_alone_gets_the_same_as_within_a_topology(topology) -> Non
     assert plan_application(given.application, **told) == whole.application
 
 
-def test_one_component_alone_refuses_degraded_production_too(topology) -> None:
+def test_one_component_alone_refuses_degraded_production_too(topology: Callable[..., Topology]) -> None:
     given = topology(production={"reviewers": []})
     with pytest.raises(TopologyError, match="`reviewers` names nobody"):
         plan_environment(given.environments[1], given.application, owner="acme", price_plan=PricePlan.TEAM)

@@ -1,14 +1,17 @@
+from collections.abc import Callable
+
 from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import File
+from gitops_infra.topology.topology import Topology
 
 NEW = {"existing": False, "code_owners": False}
 
 
-def test_an_existing_repository_gets_no_file(topology) -> None:
+def test_an_existing_repository_gets_no_file(topology: Callable[..., Topology]) -> None:
     assert plan(topology()).application.files == ()
 
 
-def test_owners_own_the_workflows_and_every_manifests_folder(topology) -> None:
+def test_owners_own_the_workflows_and_every_manifests_folder(topology: Callable[..., Topology]) -> None:
     made = plan(topology(application={**NEW, "owners": ["@acme/platform", "@ana"]}, staging={"manifests": "k8s/test/"}))
     assert made.application.files[0] == File(
         key="code-owners",
@@ -24,7 +27,7 @@ def test_owners_own_the_workflows_and_every_manifests_folder(topology) -> None:
     )
 
 
-def test_every_manifests_folder_is_kept_in_git_by_a_readme(topology) -> None:
+def test_every_manifests_folder_is_kept_in_git_by_a_readme(topology: Callable[..., Topology]) -> None:
     files = plan(topology(application=NEW)).application.files
     assert [(file.key, file.path) for file in files] == [
         ("manifests-staging", "deploy/staging/README.md"),

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -6,12 +8,13 @@ from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import BypassActor, BypassKind, PullRequestRule, RefKind, Rules, Ruleset
 from gitops_infra.plan.rulesets import MAX_RULESETS, application_rulesets, too_many
 from gitops_infra.topology.application import Application
+from gitops_infra.topology.topology import Topology
 
 STAGING = "refs/heads/env/staging"
 LOCKED = Rules(creation=True, update=True, deletion=True)
 
 
-def test_a_state_repository_has_exactly_these_four_rulesets(topology) -> None:
+def test_a_state_repository_has_exactly_these_four_rulesets(topology: Callable[..., Topology]) -> None:
     state = plan(topology()).environment("staging").state
     assert state.rulesets == (
         Ruleset(
@@ -47,7 +50,7 @@ def test_a_state_repository_has_exactly_these_four_rulesets(topology) -> None:
     )
 
 
-def test_the_application_has_exactly_one_ruleset_on_the_exact_default_branch(topology) -> None:
+def test_the_application_has_exactly_one_ruleset_on_the_exact_default_branch(topology: Callable[..., Topology]) -> None:
     application = plan(topology(application={"default_branch": "trunk", "required_checks": ["build"]})).application
     assert application.rulesets == (
         Ruleset(
@@ -72,7 +75,7 @@ def test_the_application_has_exactly_one_ruleset_on_the_exact_default_branch(top
     )
 
 
-def test_no_ruleset_anywhere_names_the_default_branch_by_its_placeholder(topology) -> None:
+def test_no_ruleset_anywhere_names_the_default_branch_by_its_placeholder(topology: Callable[..., Topology]) -> None:
     made = plan(topology(promotions=[{"target": "production", "trigger": "on_release"}]))
     repositories = [made.application, *(each.state for each in made.environments if each.state)]
     named = {ref for each in repositories for ruleset in each.rulesets for ref in (*ruleset.include, *ruleset.exclude)}
@@ -80,12 +83,14 @@ def test_no_ruleset_anywhere_names_the_default_branch_by_its_placeholder(topolog
 
 
 @pytest.mark.parametrize("change", [{"retired": True}, {"write_credential": False}])
-def test_without_a_credential_nobody_bypasses_anything(topology, change) -> None:
+def test_without_a_credential_nobody_bypasses_anything(
+    topology: Callable[..., Topology], change: dict[str, Any]
+) -> None:
     state = plan(topology(staging=change, promotions=[])).environment("staging").state
     assert [ruleset.bypass for ruleset in state.rulesets] == [(), (), (), ()]
 
 
-def test_linear_history_forbids_merge_commits_on_both_sides(topology) -> None:
+def test_linear_history_forbids_merge_commits_on_both_sides(topology: Callable[..., Topology]) -> None:
     made = plan(topology(application={"linear_history": True}))
     [default_branch] = made.application.rulesets
     assert default_branch.rules.required_linear_history
@@ -105,12 +110,14 @@ def test_linear_history_forbids_merge_commits_on_both_sides(topology) -> None:
         ({"existing": False}, False),
     ],
 )
-def test_code_owners_must_review_only_where_there_are_code_owners(application, expected) -> None:
+def test_code_owners_must_review_only_where_there_are_code_owners(
+    *, application: dict[str, Any], expected: bool
+) -> None:
     [ruleset] = application_rulesets(Application(name="shop", **application))
     assert ruleset.rules.pull_request.code_owner_review is expected
 
 
-def test_a_released_tag_never_moves(topology) -> None:
+def test_a_released_tag_never_moves(topology: Callable[..., Topology]) -> None:
     promotions = [
         {"target": "staging", "trigger": "on_release", "tags": "v*-rc*"},
         {"target": "production", "trigger": "on_release"},
@@ -125,7 +132,7 @@ def test_a_released_tag_never_moves(topology) -> None:
     )
 
 
-def test_more_rulesets_than_one_repository_may_have_are_a_problem(topology) -> None:
+def test_more_rulesets_than_one_repository_may_have_are_a_problem(topology: Callable[..., Topology]) -> None:
     application = plan(topology()).application
     at_the_border = replace(application, rulesets=application.rulesets * MAX_RULESETS)
     assert too_many(at_the_border) == ()

@@ -148,10 +148,10 @@ def test_a_file_over_one_mebibyte_is_refused(tmp_path: Path) -> None:
 
 def test_an_alias_bomb_is_refused_soon(tmp_path: Path) -> None:
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
-    started = time.monotonic()
+    started = time.process_time()
     (problem,) = refused(tmp_path, f"a0: &a0 [x, x]\n{levels}")
     assert problem.endswith("aliases expand to too many values. Write fewer aliases. [too-many-values]")
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: *a}", "[" * 100_000, "{a: " * 5000])

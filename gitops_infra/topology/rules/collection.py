@@ -78,7 +78,7 @@ def shared_places(topology: Topology) -> Iterator[Problem]:
                 if same is not place:
                     yield _shared("same-branch", same, place, f"are both on branch {shown(place.branch)}")
     for together in by_repository.values():
-        first, *_ = together.values()
+        first = next(iter(together.values()))
         for branch, place in together.items():
             folder = next((together[parent] for parent in _parents(branch) if parent in together), None)
             if folder is not None:
