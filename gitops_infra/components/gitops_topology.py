@@ -55,7 +55,7 @@ class GitOpsTopology(pulumi.ComponentResource):
         """Raises ConfigurationError with every problem found, before anything is registered."""
         valid = _valid(args)
         topology = valid.topology
-        plan = decided(lambda: plan_topology(topology))
+        plan = decided(lambda: _with_files(plan_topology(topology)))
         super().__init__("gitops-infra:index:GitOpsTopology", name, None, opts)
         place = Placement.of(self, name, opts, retain=False)
         application = ApplicationRepository(
@@ -122,6 +122,15 @@ def _summary(made: DeploymentEnvironment, plan: Environment) -> dict[str, Any]:
         "fingerprint": made.fingerprint,
         "secret_name": None if plan.credential is None else plan.credential.secret_name,
     }
+
+
+def _with_files(plan: Plan) -> Plan:
+    if plan.application.existing:
+        return plan
+    # A YAML writer comes with it, which a program around an existing repository does without.
+    from gitops_infra.pipelines.github_actions import with_workflows  # noqa: PLC0415
+
+    return with_workflows(plan)
 
 
 def _common(topology: Topology) -> dict[str, Any]:

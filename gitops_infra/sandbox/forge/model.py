@@ -44,6 +44,8 @@ class Account:
     """Organisations: ids of the members, owners included."""
     deploy_keys_enabled: bool = True
     """Organisations: whether repositories may have deploy keys."""
+    default_repository_permission: str = "read"
+    """Organisations: what a member may do in every repository: `none` or a role name."""
     ssh_keys: list[str] = field(default_factory=list)
     """Users: `type base64` public keys that authenticate them over SSH."""
 
@@ -59,6 +61,10 @@ class Team:
     members: set[int] = field(default_factory=set)
     repositories: dict[int, Role] = field(default_factory=dict)
     privacy: str = "closed"
+    maintainers: set[int] = field(default_factory=set)
+    """Those of the members who may manage the team."""
+    description: str = ""
+    notification_setting: str = "notifications_enabled"
 
 
 @dataclass
@@ -185,6 +191,8 @@ class Status:
     context: str
     state: str
     """`success`, `failure`, `pending` or `error`."""
+    app_id: int | None = None
+    """The App that reported it, 15368 for a job; None: a person. A required check may ask for one App."""
 
 
 @dataclass
@@ -231,9 +239,16 @@ class Deployment:
     event: str
     actor_id: int
     state: str
-    """`waiting`, `granted` or `rejected`."""
+    """`waiting`, `granted` or `rejected`; `success` or `failure` once a granted job ended; of one made by the
+    deployments API (event `api`), its last status."""
     created_at: float = 0.0
     approved_by: int | None = None
+    permissions: dict[str, str] | None = None
+    """What the job asks for its token; None: the repository's default."""
+    fork: bool = False
+    """Whether the job's code comes from a fork."""
+    environment_url: str = ""
+    """What the job's workflow set as the environment's URL, once it ended."""
 
 
 @dataclass

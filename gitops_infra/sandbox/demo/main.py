@@ -1,0 +1,35 @@
+"""Runs the demo: tools, forge, story, and an exit code that says whether everything held."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from gitops_infra.sandbox.demo.cast import NotARepository, assemble
+from gitops_infra.sandbox.demo.screen import Screen
+from gitops_infra.sandbox.demo.story import DemoFailed, Story
+from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.forge.server import Sandbox
+from gitops_infra.sandbox.toolchain.failure import ToolError
+from gitops_infra.sandbox.toolchain.progress import default_progress
+
+
+def run(repository: Path) -> int:
+    """Exit code of the demo with that application: 0 when every promise held, 1 otherwise.
+
+    `repository` is a local git repository, taken over with its whole history, or a folder of files. Nothing of it is
+    changed; everything the demo makes lies in a temporary folder that is removed at the end.
+    """
+    try:
+        engine = Engine.prepare(progress=default_progress())
+        screen = Screen()
+        with tempfile.TemporaryDirectory(prefix="gitops-infra-demo-") as scratch, Sandbox() as sandbox:
+            screen.chapter(f"A forge that enforces, on {sandbox.url}, with {repository.resolve().name}")
+            with screen.step("organisation, people, application with its history") as notes:
+                cast = assemble(sandbox, repository)
+                notes.append(f"{cast.full_name}, default branch {cast.default_branch}")
+            Story(engine, cast, screen, Path(scratch)).tell()
+            screen.console.print(f"\n[bold green]Everything held.[/bold green] {screen.elapsed():.0f} s")
+    except (DemoFailed, NotARepository, ToolError) as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""Git: bare repositories, and the transports that move refs under the forge's decisions."""

@@ -1,0 +1,331 @@
+"""Rulesets: what the forge accepts as one, and which refs it governs.
+
+A rule, parameter or actor that the forge would not enforce is refused by name, never stored and ignored.
+Source: GitHub REST, "Create a repository ruleset", and "Available rules for rulesets".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gitops_infra.sandbox.forge.identity import ACTIONS_APP_ID
+from gitops_infra.sandbox.forge.model import Repository, Ruleset
+from gitops_infra.sandbox.forge.patterns import fnmatch
+from gitops_infra.sandbox.forge.responses import Refusal
+from gitops_infra.sandbox.forge.store import Store
+
+TARGETS = {"branch": "refs/heads/", "tag": "refs/tags/"}
+ENFORCEMENTS = ("active", "disabled", "evaluate")
+MERGE_METHODS = ("merge", "squash", "rebase")
+LIMIT = 75
+"""Rulesets a repository may have."""
+
+ROLE_ACTORS = {2: "maintain", 4: "write", 5: "admin"}
+"""`actor_id` of a `RepositoryRole` bypass actor -> the weakest role it matches."""
+
+ACTOR_TYPES = ("RepositoryRole", "Team", "Integration", "OrganizationAdmin", "DeployKey", "User")
+WITHOUT_ID = ("DeployKey", "OrganizationAdmin")
+BYPASS_MODES = ("always", "pull_request", "exempt")
+
+FIELDS = ("name", "target", "enforcement", "conditions", "rules", "bypass_actors")
+SENT_BACK = ("id", "source", "source_type", "node_id", "_links", "created_at", "updated_at", "current_user_can_bypass")
+"""Fields that clients send as they read them; GitHub ignores them."""
+
+KNOWN_AT_GITHUB = (
+    "required_signatures",
+    "required_deployments",
+    "merge_queue",
+    "commit_message_pattern",
+    "commit_author_email_pattern",
+    "committer_email_pattern",
+    "branch_name_pattern",
+    "tag_name_pattern",
+    "file_path_restriction",
+    "max_file_path_length",
+    "file_extension_restriction",
+    "max_file_size",
+    "workflows",
+    "code_scanning",
+    "code_quality",
+    "copilot_code_review",
+)
+"""Rule types that GitHub has and this forge does not enforce."""
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be a boolean"
+
+
+def _unavailable(value: Any) -> str | None:
+    return "is not implemented by the stand-in forge" if value else None
+
+
+def _approvals(value: Any) -> str | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10  # noqa: PLR2004  (GitHub's limit)
+    return None if fits else "must be an integer from 0 to 10"
+
+
+def _merge_methods(value: Any) -> str | None:
+    fits = isinstance(value, list) and value and all(method in MERGE_METHODS for method in value)
+    return None if fits else f"must be a list of at least one of {', '.join(MERGE_METHODS)}"
+
+
+def _checks(value: Any) -> str | None:
+    if not isinstance(value, list):
+        return "must be a list of checks"
+    for check in value:
+        if not isinstance(check, dict) or not isinstance(check.get("context"), str) or not check["context"]:
+            return "must be a list of objects with a `context`"
+        if unknown := sorted(set(check) - {"context", "integration_id"}):
+            return f"has the unknown property {unknown[0]!r}"
+        if not isinstance(check.get("integration_id"), int | None):
+            return "must have a number as `integration_id`"
+    contexts = [(check["context"], check.get("integration_id")) for check in value]
+    return None if len(set(contexts)) == len(contexts) else "names a check twice"
+
+
+# Rule type -> parameter -> (check, default; None as default: it must be given). An empty table: no parameters.
+RULES: Mapping[str, Mapping[str, tuple[Callable[[Any], str | None], Any]]] = {
+    "creation": {},
+    "update": {"update_allows_fetch_and_merge": (_unavailable, False)},
+    "deletion": {},
+    "non_fast_forward": {},
+    "required_linear_history": {},
+    "pull_request": {
+        "required_approving_review_count": (_approvals, None),
+        "dismiss_stale_reviews_on_push": (_boolean, None),
+        "require_code_owner_review": (_boolean, None),
+        "require_last_push_approval": (_boolean, None),
+        # Reviews here have no comment threads, so there is never an unresolved one.
+        "required_review_thread_resolution": (_boolean, None),
+        "allowed_merge_methods": (_merge_methods, list(MERGE_METHODS)),
+        "automatic_copilot_code_review_enabled": (_unavailable, False),
+        "required_reviewers": (_unavailable, []),
+    },
+    "required_status_checks": {
+        "required_status_checks": (_checks, None),
+        "strict_required_status_checks_policy": (_boolean, None),
+        "do_not_enforce_on_create": (_boolean, False),
+    },
+}
+
+BRANCH_ONLY = ("pull_request",)
+"""Rule types that a tag ruleset may not have."""
+
+
+def parse(
+    body: Mapping[str, Any],
+    *,
+    current: Ruleset | None = None,
+    price_plan: str = "enterprise",
+    actor_problem: Callable[[str, int], str | None] = lambda _type, _id: None,
+) -> dict[str, Any]:
+    """The ruleset's `name`, `target`, `enforcement`, `conditions`, `rules`, `bypass_actors`, complete and checked.
+
+    With `current`, absent fields keep their value. `actor_problem` says what is wrong with an actor's type and id.
+    Raises Refusal 422 with GitHub's wording where it is known, all bad rules and actors at once.
+    """
+    if body.get("bypass_actors", ()) is None:
+        raise _invalid_request("Invalid property /bypass_actors: data cannot be null.")
+    for name in body:
+        if name not in FIELDS and name not in SENT_BACK:
+            raise _invalid_request(f'"{name}" is not a permitted key.')
+    result = _start(current) | {name: body[name] for name in FIELDS if name in body}
+    if not isinstance(result["name"], str) or not result["name"].strip():
+        raise _failed("Name can't be blank")
+    if result["target"] not in TARGETS:
+        raise _failed(f"Invalid target {result['target']!r}: the stand-in forge has {' and '.join(TARGETS)} rulesets")
+    if result["enforcement"] not in ENFORCEMENTS:
+        raise _invalid_request(f"Invalid property /enforcement: {result['enforcement']!r} is not a possible value.")
+    if result["enforcement"] == "evaluate" and price_plan != "enterprise":
+        raise _failed("Enforcement evaluate is not supported for this plan")
+    result["conditions"] = _conditions(result["conditions"], result["target"])
+    problems: list[str] = []
+    result["rules"] = _rules(result["rules"], result["target"], problems)
+    result["bypass_actors"] = _actors(result["bypass_actors"], result["target"], problems, actor_problem)
+    if problems:
+        raise _failed(*problems)
+    return result
+
+
+def parse_for(
+    store: Store, repository: Repository, body: Mapping[str, Any], current: Ruleset | None = None
+) -> dict[str, Any]:
+    """As `parse`, with what the repository adds: price plan, unique name, limit of rulesets, existing actors."""
+    owner = store.accounts[repository.owner_id]
+
+    def actor_problem(kind: str, number: int) -> str | None:
+        return _ACTOR_PROBLEMS[kind](store, repository, number) if kind in _ACTOR_PROBLEMS else None
+
+    result = parse(body, current=current, price_plan=owner.price_plan, actor_problem=actor_problem)
+    if owner.kind != "Organization" and any(a["actor_type"] == "OrganizationAdmin" for a in result["bypass_actors"]):
+        raise _failed("Actor organization admin must be part of the ruleset source or owner organization")
+    others = [ruleset for ruleset in store.rulesets_of(repository) if current is None or ruleset.id != current.id]
+    if any(ruleset.name == result["name"] for ruleset in others):
+        raise _failed("Name must be unique")
+    if current is None and len(others) >= LIMIT:
+        raise _failed(f"Repository rulesets are limited to {LIMIT} per repository")
+    return result
+
+
+def _start(current: Ruleset | None) -> dict[str, Any]:
+    if current is not None:
+        return {name: getattr(current, name) for name in FIELDS}
+    return {"name": "", "target": "branch", "enforcement": None, "conditions": {}, "rules": [], "bypass_actors": []}
+
+
+def _invalid_request(message: str) -> Refusal:
+    return Refusal(422, f"Invalid request.\n\n{message}")
+
+
+def _failed(*problems: str) -> Refusal:
+    return Refusal(422, "Validation Failed", problems)
+
+
+def _conditions(value: Any, target: str) -> dict[str, Any]:
+    if not value:
+        return {"ref_name": {"include": [], "exclude": []}}
+    if not isinstance(value, dict) or set(value) - {"ref_name"} or not isinstance(value.get("ref_name"), dict):
+        raise _invalid_request("Invalid property /conditions: the stand-in forge knows `ref_name` only.")
+    names = {part: value["ref_name"].get(part) or [] for part in ("include", "exclude")}
+    if unknown := sorted(set(value["ref_name"]) - set(names)):
+        raise _invalid_request(f'"{unknown[0]}" is not a permitted key of /conditions/ref_name.')
+    special = ("~ALL", "~DEFAULT_BRANCH") if target == "branch" else ("~ALL",)
+    for part, patterns in names.items():
+        if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
+            raise _invalid_request(f"Invalid property /conditions/ref_name/{part}: must be a list of strings.")
+        wrong = [p for p in patterns if p not in special and not p.startswith(TARGETS[target])]
+        if wrong:
+            raise _failed(f"Invalid target patterns: {', '.join(repr(pattern) for pattern in wrong)}")
+    return {"ref_name": names}
+
+
+def _rules(value: Any, target: str, problems: list[str]) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise _invalid_request("Invalid property /rules: must be a list.")
+    result: list[dict[str, Any]] = []
+    for number, rule in enumerate(value):
+        kind = rule.get("type") if isinstance(rule, dict) else None
+        if kind in KNOWN_AT_GITHUB:
+            problems.append(f"Invalid rule '{kind}': it is not implemented by the stand-in forge")
+        elif not isinstance(kind, str) or kind not in RULES or set(rule) - {"type", "parameters"}:
+            raise _invalid_request(f"Invalid property /rules/{number}: data matches no possible input.")
+        elif target == "tag" and kind in BRANCH_ONLY:
+            problems.append(f"Invalid rule '{kind}': ")
+        elif any(other["type"] == kind for other in result):
+            problems.append(f"Invalid rule '{kind}': it is given twice")
+        else:
+            parameters = _parameters(kind, rule.get("parameters"), problems)
+            result.append({"type": kind, "parameters": parameters} if parameters else {"type": kind})
+    return result
+
+
+def _parameters(kind: str, value: Any, problems: list[str]) -> dict[str, Any]:
+    table = RULES[kind]
+    given = value or {}
+    if not isinstance(given, dict):
+        problems.append(f"Invalid rule '{kind}': Invalid parameters: must be an object")
+        return {}
+    result: dict[str, Any] = {}
+    for name in [*table, *sorted(set(given) - set(table))]:
+        check, default = table.get(name, (_unknown, None))
+        if name not in given and default is None:
+            problems.append(f"Invalid rule '{kind}': Missing required parameter {name}")
+            continue
+        result[name] = given.get(name, default)
+        if name in given and (problem := check(given[name])):
+            problems.append(f"Invalid rule '{kind}': Invalid parameter {name}: {problem}")
+    # What GitHub leaves out unless it is switched on; a client would see a difference that is none.
+    return {
+        name: set_to for name, set_to in result.items() if set_to or name in given or table[name][0] != _unavailable
+    }
+
+
+def _unknown(_value: Any) -> str:
+    return "is unknown to the stand-in forge"
+
+
+def _actors(
+    value: Any, target: str, problems: list[str], actor_problem: Callable[[str, int], str | None]
+) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(actor, dict) for actor in value):
+        raise _invalid_request("Invalid property /bypass_actors: must be a list of objects.")
+    result: list[dict[str, Any]] = []
+    for actor in value:
+        kind, number, mode = actor.get("actor_type"), actor.get("actor_id"), actor.get("bypass_mode", "always")
+        if problem := _actor_fault(kind, number, mode, target) or (
+            actor_problem(str(kind), int(number)) if kind not in WITHOUT_ID and number is not None else None
+        ):
+            problems.append(problem)
+            continue
+        entry = {"actor_id": None if kind in WITHOUT_ID else number, "actor_type": kind, "bypass_mode": mode}
+        if any((other["actor_type"], other["actor_id"]) == (kind, entry["actor_id"]) for other in result):
+            problems.append(f"Duplicate bypass actor {kind} {number if number is not None else ''}".rstrip())
+        result.append(entry)
+    return result
+
+
+def _actor_fault(kind: Any, number: Any, mode: Any, target: str) -> str | None:  # noqa: PLR0911  (one line a fault)
+    if kind not in ACTOR_TYPES:
+        return f"Invalid bypass actor type {kind!r}: the stand-in forge knows {', '.join(ACTOR_TYPES)}"
+    if mode not in BYPASS_MODES:
+        return f"Invalid bypass mode {mode!r}: possible are {', '.join(BYPASS_MODES)}"
+    if mode == "pull_request" and kind == "DeployKey":
+        return "Invalid bypass mode 'pull_request': deploy keys can only bypass always"
+    if mode == "pull_request" and target != "branch":
+        return "Invalid bypass mode 'pull_request': only branch rulesets have it"
+    if kind not in WITHOUT_ID and (not isinstance(number, int) or isinstance(number, bool)):
+        return f"Invalid bypass actor {kind}: actor_id must be a number"
+    if kind == "RepositoryRole" and number not in ROLE_ACTORS:
+        known = ", ".join(f"{number} ({name})" for number, name in ROLE_ACTORS.items())
+        return f"Invalid bypass actor RepositoryRole {number}: possible are {known}"
+    return None
+
+
+_OUTSIDE = "must be part of the ruleset source or owner organization"
+
+
+def _team_problem(store: Store, repository: Repository, number: int) -> str | None:
+    team = store.teams.get(number)
+    known = team is not None and team.organization_id == repository.owner_id
+    return None if known else f"Actor team {number} {_OUTSIDE}"
+
+
+def _user_problem(store: Store, _repository: Repository, number: int) -> str | None:
+    user = store.accounts.get(number)
+    return None if user is not None and user.kind == "User" else f"Actor user {number} {_OUTSIDE}"
+
+
+def _app_problem(store: Store, repository: Repository, number: int) -> str | None:
+    if number == ACTIONS_APP_ID:
+        owner = store.accounts[repository.owner_id]
+        return None if owner.kind == "Organization" else f"Actor GitHub Actions integration {_OUTSIDE}"
+    app = store.apps.get(number)
+    return None if app and app.account_id == repository.owner_id else f"Actor integration {number} {_OUTSIDE}"
+
+
+_ACTOR_PROBLEMS = {"Team": _team_problem, "User": _user_problem, "Integration": _app_problem}
+
+
+def matching(ruleset: Ruleset, ref: str, default_branch: str) -> bool:
+    """Whether the ruleset governs the full ref: its target fits, an include matches and no exclude does.
+
+    `default_branch` is the name without `refs/heads/`. Refs that are neither branches nor tags are never governed.
+    """
+    if not ref.startswith(TARGETS[ruleset.target]):
+        return False
+    names = ruleset.conditions.get("ref_name", {})
+
+    def hit(pattern: str) -> bool:
+        if pattern == "~ALL":
+            return True
+        if pattern == "~DEFAULT_BRANCH":
+            return ref == f"refs/heads/{default_branch}"
+        return fnmatch(pattern, ref)
+
+    return any(map(hit, names.get("include", ()))) and not any(map(hit, names.get("exclude", ())))
+
+
+def governing(store: Store, repository: Repository, ref: str) -> list[Ruleset]:
+    """The repository's active rulesets that govern the ref."""
+    found = store.rulesets_of(repository)
+    return [r for r in found if r.enforcement == "active" and matching(r, ref, repository.default_branch)]

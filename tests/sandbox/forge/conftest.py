@@ -1,0 +1,51 @@
+"""A running forge with one organisation, a person of every role, and one repository."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gitops_infra.sandbox.forge.model import Role
+from gitops_infra.sandbox.forge.server import Sandbox
+
+ROLES = {"reed": Role.READ, "tess": Role.TRIAGE, "dana": Role.WRITE, "mara": Role.MAINTAIN, "adam": Role.ADMIN}
+"""User -> role in acme/shop. Besides, olivia owns acme and otto is an outsider."""
+
+Client = Callable[..., httpx.Client]
+
+
+def seeded(forge: Sandbox) -> Sandbox:
+    for login in ("olivia", "otto", *ROLES):
+        forge.add_user(login)
+    organization = forge.add_organization("acme", owners=["olivia"], price_plan="enterprise")
+    organization.default_repository_permission = "none"  # so that roles are exactly those of the table
+    forge.store.save(organization)
+    forge.add_repository("acme/shop", auto_init=True)
+    for login, role in ROLES.items():
+        forge.add_member("acme", login)
+        forge.grant("acme/shop", login, role)
+    return forge
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Sandbox]:
+    """A running forge: see the module."""
+    with Sandbox(tmp_path / "forge") as running:
+        yield seeded(running)
+
+
+@pytest.fixture
+def client(forge: Sandbox) -> Iterator[Client]:
+    """Makes a REST client: `client("dana")` with a new personal token, `client(token=...)`, `client()` anonymous."""
+    opened: list[httpx.Client] = []
+
+    def make(login: str | None = None, *, token: str | None = None) -> httpx.Client:
+        value = forge.token(login) if login else token
+        headers = {"Authorization": f"Bearer {value}"} if value else {}
+        opened.append(httpx.Client(base_url=forge.api_url, headers=headers, trust_env=False, timeout=20))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()

@@ -1,0 +1,133 @@
+"""The forge as a process of its own, and steering it from outside."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gitops_infra.sandbox.forge import daemon
+from gitops_infra.sandbox.forge.control import RemoteError, RemoteSandbox
+from gitops_infra.sandbox.forge.jobs import JobGrant, JobRefused
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "forge"
+    daemon.down(tmp_path / "forge")
+
+
+def test_up_is_ready_when_it_returns_and_idempotent(directory: Path) -> None:
+    state = daemon.up(directory)
+    assert httpx.get(f"{state.api_url}/meta", trust_env=False).status_code == 200
+    assert daemon.up(directory) == state == daemon.status(directory)
+    assert (directory / daemon.STATE).stat().st_mode & 0o077 == 0
+    assert state.control_token not in repr(state)
+    assert daemon.down(directory) is True
+    assert daemon.status(directory) is None
+    assert daemon.down(directory) is False
+
+
+def test_a_remote_sandbox_does_what_a_local_one_does(directory: Path) -> None:
+    state = daemon.up(directory)
+    remote = RemoteSandbox(state.url, state.control_token)
+    assert remote.status()["pid"] == state.pid
+    remote.add_repository("acme/shop", auto_init=True)
+    remote.grant("acme/shop", "dana", "write")
+    headers = {"Authorization": f"Bearer {remote.token('dana')}"}
+    assert httpx.get(f"{state.api_url}/repos/acme/shop", headers=headers, trust_env=False).status_code == 200
+    granted = remote.job(repository="acme/shop", event="push", ref="refs/heads/main", actor="dana")
+    assert isinstance(granted, JobGrant)
+    remote.finish(granted, "success")
+    refused = remote.job(repository="acme/shop", event="push", ref="refs/heads/main", actor="otto")
+    assert isinstance(refused, JobRefused)
+    app = remote.app("acme", "robot", {"contents": "read"})
+    assert remote.app_token(app).startswith("ghs_")
+
+
+def test_a_pull_request_travels_and_is_merged_from_outside(directory: Path) -> None:
+    state = daemon.up(directory)
+    remote = RemoteSandbox(state.url, state.control_token)
+    remote.add_repository("acme/shop", auto_init=True)
+    remote.grant("acme/shop", "acme/developers", "write")
+    remote.grant("acme/shop", "acme/platform", "write")
+    headers = {"Authorization": f"Bearer {remote.token('dana')}"}
+    with httpx.Client(base_url=f"{state.api_url}/repos/acme/shop", headers=headers, trust_env=False) as dana:
+        sha = dana.get("/git/ref/heads/main").json()["object"]["sha"]
+        dana.post("/git/refs", json={"ref": "refs/heads/topic", "sha": sha})
+        dana.put("/contents/a", json={"message": "m", "content": "", "branch": "topic"})
+        pull = remote.open_pull_request("acme/shop", "dana", "topic", "main")
+        remote.review(pull, "rita")
+        result = remote.merge(pull, "mara")
+        assert result.verdict.allowed
+        assert dana.get("/git/ref/heads/main").json()["object"]["sha"] == result.sha
+
+
+def test_a_refused_call_says_why_and_a_wrong_token_calls_nothing(directory: Path) -> None:
+    state = daemon.up(directory)
+    with pytest.raises(RemoteError, match=r"^no user 'nobody'$"):
+        RemoteSandbox(state.url, state.control_token).token("nobody")
+    with pytest.raises(RemoteError, match=r"^the control token is missing or wrong$"):
+        RemoteSandbox(state.url, "guess").token("dana")
+    with pytest.raises(AttributeError, match="RemoteSandbox has no stop"):
+        RemoteSandbox(state.url, state.control_token).stop()
+
+
+def test_state_survives_a_kill(directory: Path) -> None:
+    state = daemon.up(directory)
+    RemoteSandbox(state.url, state.control_token).add_repository("acme/shop")
+    os.kill(state.pid, signal.SIGKILL)
+    while daemon.status(directory) is not None:
+        pass
+    again = daemon.up(directory)
+    assert again.pid != state.pid
+    assert again.known_hosts.split()[1:] == state.known_hosts.split()[1:]
+    with pytest.raises(RemoteError, match="Repository creation failed"):
+        RemoteSandbox(again.url, again.control_token).add_repository("acme/shop")
+
+
+def test_a_state_file_of_another_program_is_not_believed(directory: Path) -> None:
+    """A pid is given to another program in time: nothing but our own forge is ever killed."""
+    directory.mkdir()
+    foreign = daemon.State(os.getpid(), "http://127.0.0.1:1", 1, "", "t", str(directory))
+    daemon._write_state(directory, foreign)
+    assert daemon.down(directory) is False
+    assert not (directory / daemon.STATE).exists()
+    (directory / daemon.STATE).write_text("{", encoding="utf-8")
+    assert daemon.status(directory) is None
+
+
+def test_reset_forgets_everything_and_keeps_the_ports(directory: Path) -> None:
+    state = daemon.up(directory)
+    RemoteSandbox(state.url, state.control_token).add_user("zoe")
+    again = daemon.reset(directory)
+    assert (again.url, again.ssh_port) == (state.url, state.ssh_port)
+    assert httpx.get(f"{again.api_url}/users/zoe", trust_env=False).status_code == 404
+
+
+def test_reset_touches_no_folder_that_is_not_a_forges(directory: Path) -> None:
+    directory.mkdir()
+    (directory / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(daemon.DaemonError, match="holds no sandbox forge, so nothing there is removed"):
+        daemon.reset(directory)
+    assert (directory / "thesis.txt").exists()
+
+
+def test_a_taken_port_is_one_line(directory: Path) -> None:
+    state = daemon.up(directory)
+    other = directory.with_name("other")
+    with pytest.raises(daemon.DaemonError, match=r"did not start: error: .*in use"):
+        daemon.up(other, http_port=int(state.url.rpartition(":")[2]))
+
+
+def test_tokens_are_not_in_the_files_of_a_fresh_forge(directory: Path) -> None:
+    state = daemon.up(directory)
+    value = RemoteSandbox(state.url, state.control_token).token("dana")
+    daemon.down(directory)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            assert value.encode() not in path.read_bytes()
+    assert json.dumps(value) not in (directory / daemon.LOG).read_text(encoding="utf-8")

@@ -1,0 +1,243 @@
+"""What is accepted as a ruleset, with GitHub's refusals, and which refs it governs."""
+
+from typing import Any
+
+import pytest
+
+from gitops_infra.sandbox.forge.model import Ruleset
+from gitops_infra.sandbox.forge.patterns import fnmatch
+from gitops_infra.sandbox.forge.responses import Refusal
+from gitops_infra.sandbox.forge.rules import _CHECKS
+from gitops_infra.sandbox.forge.rulesets import KNOWN_AT_GITHUB, RULES, matching, parse, parse_for
+from gitops_infra.sandbox.forge.server import Sandbox
+
+PULL_REQUEST = {
+    "required_approving_review_count": 1,
+    "dismiss_stale_reviews_on_push": False,
+    "require_code_owner_review": False,
+    "require_last_push_approval": False,
+    "required_review_thread_resolution": False,
+}
+
+
+def body(**changes: Any) -> Any:
+    valid = {
+        "name": "writers",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["refs/heads/main"], "exclude": []}},
+        "rules": [{"type": "creation"}],
+        "bypass_actors": [],
+    }
+    return valid | changes
+
+
+def refusal(**changes: Any) -> Any:
+    with pytest.raises(Refusal) as caught:
+        parse(body(**changes))
+    assert caught.value.status == 422
+    return [caught.value.message, *caught.value.errors]
+
+
+def test_what_the_provider_sends_comes_back_whole() -> None:
+    sent = body(
+        rules=[{"type": "update"}, {"type": "pull_request", "parameters": PULL_REQUEST}],
+        bypass_actors=[{"actor_type": "DeployKey", "bypass_mode": "always"}],
+    )
+    assert parse(sent) == sent | {
+        "rules": [
+            {"type": "update"},
+            {
+                "type": "pull_request",
+                "parameters": PULL_REQUEST | {"allowed_merge_methods": ["merge", "squash", "rebase"]},
+            },
+        ],
+        "bypass_actors": [{"actor_id": None, "actor_type": "DeployKey", "bypass_mode": "always"}],
+    }
+
+
+def test_every_rule_that_is_accepted_is_enforced() -> None:
+    assert set(RULES) == set(_CHECKS)
+
+
+@pytest.mark.parametrize("kind", KNOWN_AT_GITHUB)
+def test_a_rule_that_is_not_enforced_is_refused_by_name(kind: str) -> None:
+    assert refusal(rules=[{"type": kind}]) == [
+        "Validation Failed",
+        f"Invalid rule '{kind}': it is not implemented by the stand-in forge",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"bypass_actors": None},
+            "Invalid request.\n\nInvalid property /bypass_actors: data cannot be null.",
+        ),
+        (
+            {"rules": [{"type": "creation"}, {"type": "no_such_rule"}]},
+            "Invalid request.\n\nInvalid property /rules/1: data matches no possible input.",
+        ),
+        ({"ruels": []}, 'Invalid request.\n\n"ruels" is not a permitted key.'),
+        ({"enforcement": "on"}, "Invalid request.\n\nInvalid property /enforcement: 'on' is not a possible value."),
+    ],
+)
+def test_a_body_of_the_wrong_form_is_refused(changes: Any, message: str) -> None:
+    assert refusal(**changes) == [message]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"name": " "}, "Name can't be blank"),
+        ({"target": "push"}, "Invalid target 'push': the stand-in forge has branch and tag rulesets"),
+        ({"conditions": {"ref_name": {"include": ["main"]}}}, "Invalid target patterns: 'main'"),
+        (
+            {"target": "tag", "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"]}}},
+            "Invalid target patterns: '~DEFAULT_BRANCH'",
+        ),
+        ({"rules": [{"type": "creation"}, {"type": "creation"}]}, "Invalid rule 'creation': it is given twice"),
+        (
+            {"rules": [{"type": "creation", "parameters": {"x": 1}}]},
+            "Invalid rule 'creation': Invalid parameter x: is unknown to the stand-in forge",
+        ),
+        (
+            {"rules": [{"type": "update", "parameters": {"update_allows_fetch_and_merge": True}}]},
+            (
+                "Invalid rule 'update': Invalid parameter update_allows_fetch_and_merge: is not implemented by the "
+                "stand-in forge"
+            ),
+        ),
+        (
+            {"rules": [{"type": "pull_request", "parameters": PULL_REQUEST | {"required_approving_review_count": 11}}]},
+            (
+                "Invalid rule 'pull_request': Invalid parameter required_approving_review_count: must be an integer "
+                "from 0 to 10"
+            ),
+        ),
+        (
+            {"bypass_actors": [{"actor_type": "DeployKey", "actor_id": None, "bypass_mode": "pull_request"}]},
+            "Invalid bypass mode 'pull_request': deploy keys can only bypass always",
+        ),
+        (
+            {"bypass_actors": [{"actor_type": "EnterpriseOwner"}]},
+            (
+                "Invalid bypass actor type 'EnterpriseOwner': the stand-in forge knows RepositoryRole, Team, "
+                "Integration, OrganizationAdmin, DeployKey, User"
+            ),
+        ),
+        (
+            {"bypass_actors": [{"actor_type": "RepositoryRole", "actor_id": 3}]},
+            "Invalid bypass actor RepositoryRole 3: possible are 2 (maintain), 4 (write), 5 (admin)",
+        ),
+        ({"bypass_actors": [{"actor_type": "DeployKey"}] * 2}, "Duplicate bypass actor DeployKey"),
+        ({"bypass_actors": [{"actor_type": "User"}]}, "Invalid bypass actor User: actor_id must be a number"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_wrong(changes: Any, error: str) -> None:
+    assert refusal(**changes) == ["Validation Failed", error]
+
+
+def test_all_bad_rules_and_actors_are_named_at_once() -> None:
+    found = refusal(
+        rules=[{"type": "merge_queue"}, {"type": "pull_request"}], bypass_actors=[{"actor_type": "EnterpriseOwner"}]
+    )
+    assert len(found) == 1 + 1 + 5 + 1
+
+
+def test_a_missing_parameter_is_named() -> None:
+    assert "Invalid rule 'required_status_checks': Missing required parameter required_status_checks" in refusal(
+        rules=[{"type": "required_status_checks"}]
+    )
+
+
+def test_absent_fields_of_an_update_keep_their_value() -> None:
+    current = Ruleset(1, 2, **parse(body(bypass_actors=[{"actor_type": "DeployKey"}])), created_at=0, updated_at=0)
+    changed = parse({"enforcement": "disabled"}, current=current)
+    assert changed == parse(body(enforcement="disabled", bypass_actors=[{"actor_type": "DeployKey"}]))
+
+
+def test_the_repository_decides_about_plan_names_and_actors(forge: Sandbox) -> None:
+    repository = forge.repository("acme/shop")
+    outsiders = [{"actor_type": "Team", "actor_id": 1}, {"actor_type": "Integration", "actor_id": 2}]
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, repository, body(bypass_actors=outsiders))
+    assert caught.value.errors == (
+        "Actor team 1 must be part of the ruleset source or owner organization",
+        "Actor integration 2 must be part of the ruleset source or owner organization",
+    )
+    forge.store.add(Ruleset(forge.store.new_id(), repository.id, **parse(body()), created_at=0, updated_at=0))
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, repository, body())
+    assert caught.value.errors == ("Name must be unique",)
+    forge.add_organization("small", owners=["olivia"], price_plan="team")
+    small = forge.add_repository("small/shop")
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, small, body(enforcement="evaluate"))
+    assert caught.value.errors == ("Enforcement evaluate is not supported for this plan",)
+
+
+def test_the_actions_app_cannot_be_an_actor_in_a_persons_repository(forge: Sandbox) -> None:
+    repository = forge.add_repository("dana/own")
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, repository, body(bypass_actors=[{"actor_type": "Integration", "actor_id": 15368}]))
+    assert caught.value.errors == (
+        "Actor GitHub Actions integration must be part of the ruleset source or owner organization",
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "include", "exclude", "ref", "governed"),
+    [
+        ("branch", ["refs/heads/main"], [], "refs/heads/main", True),
+        ("branch", ["refs/heads/main"], [], "refs/heads/Main", False),
+        ("branch", ["refs/heads/main"], [], "refs/heads/main2", False),
+        ("branch", ["~DEFAULT_BRANCH"], [], "refs/heads/main", True),
+        ("branch", ["~DEFAULT_BRANCH"], [], "refs/heads/other", False),
+        ("branch", ["~ALL"], ["refs/heads/env"], "refs/heads/env", False),
+        ("branch", ["~ALL"], ["refs/heads/env"], "refs/heads/env/x", True),
+        ("branch", ["~ALL"], ["~DEFAULT_BRANCH"], "refs/heads/main", False),
+        ("branch", ["~ALL"], [], "refs/tags/main", False),
+        ("branch", ["~ALL"], [], "refs/notes/x", False),
+        ("tag", ["~ALL"], [], "refs/tags/v1", True),
+        ("tag", ["~ALL"], [], "refs/heads/v1", False),
+        ("branch", [], [], "refs/heads/main", False),
+    ],
+)
+def test_a_ruleset_governs_what_it_includes_and_does_not_exclude(
+    *, target: str, include: Any, exclude: Any, ref: str, governed: bool
+) -> None:
+    conditions = {"ref_name": {"include": include, "exclude": exclude}}
+    ruleset = Ruleset(1, 2, "r", target, "active", conditions, [], [], 0, 0)
+    assert matching(ruleset, ref, "main") is governed
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "hit"),
+    [
+        ("refs/heads/*", "refs/heads/a", True),
+        ("refs/heads/*", "refs/heads/a/b", False),
+        ("refs/heads/**/*", "refs/heads/a", True),
+        ("refs/heads/**/*", "refs/heads/a/b/c", True),
+        ("refs/heads/**", "refs/heads/a/b", False),
+        ("refs/heads/a**/b", "refs/heads/ax/b", True),
+        ("refs/heads/a**/b", "refs/heads/ax/y/b", False),
+        ("refs/heads/v?", "refs/heads/v1", True),
+        ("refs/heads?v1", "refs/heads/v1", False),
+        ("refs/heads/v[0-9]", "refs/heads/v1", True),
+        ("refs/heads/v[!0-9]", "refs/heads/v1", False),
+        ("refs/heads/v[^0-9]", "refs/heads/vx", True),
+        ("refs[/]heads", "refs/heads", False),
+        ("refs/heads/[", "refs/heads/[", False),
+        ("refs/heads/[z-a]", "refs/heads/z", False),
+        (r"refs/heads/\*", "refs/heads/*", True),
+        (r"refs/heads/\*", "refs/heads/a", False),
+        ("refs/heads/{a,b}", "refs/heads/a", False),
+        ("refs/heads/a.b", "refs/heads/axb", False),
+        ("refs/pull/*/merge", "refs/pull/12/merge", True),
+        ("main", "main\n", False),
+    ],
+)
+def test_patterns_are_read_as_ruby_reads_them(*, pattern: str, text: str, hit: bool) -> None:
+    assert fnmatch(pattern, text) is hit
