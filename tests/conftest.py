@@ -16,6 +16,22 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import run_pulumi_func
 
+from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.toolchain.progress import default_progress
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds the engine before the first test that needs it: inside a test, the time limit would stop it."""
+    if any(item.get_closest_marker("engine") for item in session.items) and not session.config.option.collectonly:
+        Engine.prepare(progress=default_progress())
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The real engine with its plugins."""
+    return Engine.prepare()
+
+
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 

@@ -81,9 +81,9 @@ class ApplicationRepository(pulumi.ComponentResource):
             *written,
             deleted_with=None if new is None else new.repository,
         )
-        granted = access(place, plan, *made)
+        self.granted: tuple[pulumi.CustomResource, ...] = access(place, plan, *made)
         self.retained: tuple[pulumi.CustomResource, ...] = (
-            (*_all(new), *written, *self.protection, *granted) if place.retain else ()
+            (*_all(new), *written, *self.protection, *self.granted) if place.retain else ()
         )
         self.name = after(plan.name, (*made, *self.protection))
         self.full_name = after(plan.full_name, (*made, *self.protection))

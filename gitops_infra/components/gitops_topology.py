@@ -71,7 +71,8 @@ class GitOpsTopology(pulumi.ComponentResource):
                     secrets=valid.secrets,
                     default_branch_protected=True,
                 ),
-                place.nested(*application.protection),
+                # Rules before secrets; and GitHub refuses a reviewer who has no access yet.
+                place.nested(*application.protection, *application.granted),
                 _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
                 _approvers=approvers,
             )

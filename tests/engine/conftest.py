@@ -33,11 +33,6 @@ PERMISSIONS = {
 }
 
 
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine.prepare()
-
-
 @dataclass
 class World:
     """A forge with `acme/shop` in it, and a Pulumi project that provisions around it."""

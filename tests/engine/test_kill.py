@@ -7,11 +7,12 @@ writes the engine only does things that nobody else sees, so these are all the s
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def _up_killed_at(world: Any, number: int, moment: str) -> None:
 
 def _resume(world: Any) -> None:
     """`gitops-infra resume`, as the user of a killed run would type it."""
-    command = [sys.executable, "-m", "gitops_infra.cli", "resume", "--stack", "shop"]
+    command = [sys.executable, "-c", "from gitops_infra.cli import main; main()", "resume", "--stack", "shop"]
     done = subprocess.run(
         command, cwd=world.folder, env=world.environment, capture_output=True, text=True, check=False, timeout=240
     )
@@ -97,7 +98,7 @@ def _resume(world: Any) -> None:
 def _attack(world: Any, when: str) -> None:
     """What a developer with write access, and whoever holds a key that exists already, could try right now."""
     forge = world.forge
-    clone = Clone.empty(world.folder / f"attacker-{len(os.listdir(world.folder))}")
+    clone = Clone.empty(Path(tempfile.mkdtemp(dir=world.folder)) / "attacker")
     dana = world.people["dana"]
     head = clone.fetch(forge.http_url("acme/shop"), "refs/heads/main", dana)
     evil = clone.commit(head, "steal", {".github/workflows/steal.yml": "on: push\n"})

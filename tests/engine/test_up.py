@@ -82,7 +82,8 @@ def test_only_the_credential_of_an_environment_moves_its_branch(world: Any) -> N
 
 def test_no_private_key_is_readable_anywhere(world: Any) -> None:
     """Born secret: not in state, output, events, requests' paths or the log; only encrypted and in the environment."""
-    output = world.up("--event-log", str(world.folder / "events.json"), "--logtostderr", "-v=9")
+    world.environment["PULUMI_DEBUG_COMMANDS"] = "true"  # else the CLI does not know --event-log
+    output = world.up("--event-log", str(world.folder / "events.json"), "--logtostderr", "-v=3", "--diff")
     grant = job(world, "staging")
     lines = [line for line in grant.secrets["GITOPS_DEPLOY_KEY"].splitlines() if line and "-----" not in line]
     for text in (
@@ -99,6 +100,7 @@ def test_no_private_key_is_readable_anywhere(world: Any) -> None:
 def test_a_new_repository_is_protected_after_its_files(world: Any) -> None:
     """`existing: false`: files, then the rules; workflows need review from the code owners."""
     application = {"name": "fresh", "visibility": "private", "owners": ["@acme/platform"], "allow_destroy": True}
+    application["grants"] = [{"team": "platform", "role": "maintain"}]
     world.configure({**_topology(), "application": application})
     world.up()
     files = httpx.get(

@@ -9,12 +9,16 @@ from rich.table import Table
 
 from gitops_infra.sandbox.demo.observe import Cell
 
+LOG_WIDTH = 140
+
 
 class Screen:
     """Numbered chapters with timed steps, for a terminal or a log."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = LOG_WIDTH  # the rows of a log are not cut at 80 columns
         self.started = time.monotonic()
         self._chapter = 0
 
@@ -45,12 +49,12 @@ class Screen:
         operations: dict[str, None] = {}
         for cell in cells:
             ref = cell.ref.removeprefix("refs/heads/")
-            row = rows.setdefault((str(cell.actor), f"{cell.repository} {ref}"), {})
+            row = rows.setdefault((str(cell.actor), f"{cell.repository.partition('/')[2]} {ref}"), {})
             row[cell.operation.value] = _verdict(cell)
             operations.setdefault(cell.operation.value)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("   actor", "branch", *operations):
-            table.add_column(title, no_wrap=True)
+        for title in ("   actor", "repository and branch", *operations):
+            table.add_column(title)
         for (actor, target), row in rows.items():
             table.add_row(f"   {actor}", target, *(row.get(operation, "") for operation in operations))
         self.console.print(table, soft_wrap=True)

@@ -31,7 +31,6 @@ MAX_BODY = 50 * 1024 * 1024
 """Bytes of a REST request; a file sent as base64 is the largest thing."""
 KEPT_REQUESTS = 20_000
 START_TIMEOUT = 20.0
-CONCLUSIONS = ("success", "failure")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -190,23 +189,15 @@ class Sandbox(Seeding):
         with self.store.transaction():
             return jobs.approve(self.store, deployment_id, reviewer, decision=decision)
 
-    def finish(self, grant: jobs.JobGrant, conclusion: str = "success") -> None:
-        """Ends a granted job with `success` or `failure`: its token is worthless from now on."""
-        if conclusion not in CONCLUSIONS:
-            raise ValueError(f"conclusion {conclusion!r} is none of {', '.join(CONCLUSIONS)}")
+    def finish(self, grant: jobs.JobGrant, conclusion: str = "success", *, environment_url: str = "") -> None:
+        """Ends a granted job with `success` or `failure`: its token is worthless from now on.
+
+        `environment_url` is what its workflow set as the environment's URL. Raises ValueError for another conclusion.
+        """
         with self.store.transaction():
             self.revoke(grant.token)
             if grant.deployment_id is not None:
-                deployment = self.store.deployments[grant.deployment_id]
-                deployment.state = conclusion
-                self.store.save(deployment)
-
-    def finish(self, grant: jobs.JobGrant, *, state: str = "success", environment_url: str = "") -> None:
-        """Ends a granted job that had an environment; the arguments are those of `jobs.finish`."""
-        if grant.deployment_id is None:
-            raise ValueError("this job has no environment, so there is nothing to record")
-        with self.store.transaction():
-            jobs.finish(self.store, grant.deployment_id, state=state, environment_url=environment_url)
+                jobs.finish(self.store, grant.deployment_id, state=conclusion, environment_url=environment_url)
 
     def open_pull_request(self, full_name: str, author: str, head: str, base: str, title: str = "") -> PullRequest:
         """Opens a pull request as `author`."""

@@ -9,20 +9,6 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from gitops_infra.sandbox.engine import Engine
-from gitops_infra.sandbox.toolchain.progress import default_progress
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds the engine before the first test that needs it: inside a test, the time limit would stop it."""
-    if any(item.get_closest_marker("engine") for item in session.items) and not session.config.option.collectonly:
-        Engine.prepare(progress=default_progress())
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine.prepare()
-
 
 @pytest.fixture(scope="module")
 def tls() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:

@@ -9,20 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_infra.sandbox.engine import Engine
-from gitops_infra.sandbox.toolchain.progress import default_progress
 from gitops_infra.sandbox.toolchain.recipes import Recipe
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds the engine before the first test that needs it: inside a test, the time limit would stop it."""
-    if any(item.get_closest_marker("engine") for item in session.items) and not session.config.option.collectonly:
-        Engine.prepare(progress=default_progress())
-
-
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine.prepare()
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,14 @@ def create(call: Call) -> Response:
         raise invalid("Status", "state", f"state must be one of {', '.join(STATES)}", "invalid")
     if call.git(repository).commit_id(sha) != sha:
         raise invalid("Status", "sha", f"No commit found for SHA: {sha}")
-    status = Status(call.store.new_id(), repository.id, sha, body.get("context") or "default", body["state"])
+    status = Status(
+        id=call.store.new_id(),
+        repository_id=repository.id,
+        sha=sha,
+        context=body.get("context") or "default",
+        state=body["state"],
+        app_id=call.identity.app_id,
+    )
     call.store.add(status)
     return Response(201, _status(call, repository, status))
 

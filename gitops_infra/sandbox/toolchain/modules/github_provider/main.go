@@ -3,6 +3,9 @@
 package main
 
 import (
+	"os"
+	"time"
+
 	"github.com/integrations/terraform-provider-github/v6/github"
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge/tokens"
@@ -13,8 +16,7 @@ import (
 var version = "0.0.0"
 
 func main() {
-	yes, no := tfbridge.True(), tfbridge.False()
-	_ = yes
+	go exitWithParent()
 	info := tfbridge.ProviderInfo{
 		P:                       shim.NewProvider(github.NewProvider(version, "")()),
 		Name:                    "github",
@@ -24,17 +26,27 @@ func main() {
 		MetadataInfo:            tfbridge.NewProviderMetadata([]byte("{}")),
 		Config: map[string]*tfbridge.SchemaInfo{
 			"base_url": {Default: &tfbridge.DefaultInfo{EnvVars: []string{"GITHUB_BASE_URL"}, Value: "https://api.github.com/"}},
-			"token":    {Default: &tfbridge.DefaultInfo{EnvVars: []string{"GITHUB_TOKEN"}}, Secret: yes},
+			"token":    {Default: &tfbridge.DefaultInfo{EnvVars: []string{"GITHUB_TOKEN"}}, Secret: tfbridge.True()},
 		},
 		Resources: map[string]*tfbridge.ResourceInfo{
 			"github_actions_environment_secret": {DeleteBeforeReplace: true},
 			"github_repository_collaborator":    {DeleteBeforeReplace: true},
 			"github_repository_deploy_key":      {DeleteBeforeReplace: true},
 			// The published package keeps a list here; folding it to one object drops reviewers silently.
-			"github_repository_environment": {Fields: map[string]*tfbridge.SchemaInfo{"reviewers": {MaxItemsOne: no}}},
+			"github_repository_environment": {
+				Fields: map[string]*tfbridge.SchemaInfo{"reviewers": {MaxItemsOne: tfbridge.False()}},
+			},
 		},
 	}
 	info.MustComputeTokens(tokens.SingleModule("github_", "index", tokens.MakeStandard("github")))
 	info.SetAutonaming(255, "-")
 	tfbridge.Main("github", version, info, []byte("{}"))
+}
+
+// exitWithParent ends the provider when a killed engine leaves it behind.
+func exitWithParent() {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(500 * time.Millisecond)
+	}
+	os.Exit(1)
 }
