@@ -3,6 +3,9 @@
 A run of `up` is a chain of writes to the forge. It is killed (SIGKILL, the whole process tree) at each of them twice:
 just before the forge does it, and just after, when the forge has done it and the engine never hears. Between two
 writes the engine only does things that nobody else sees, so these are all the states that a kill can leave behind.
+
+After a kill before the write, plain `pulumi cancel` and `pulumi up` are enough. After one behind the write, the forge
+has something that Pulumi does not know of: `gitops-infra resume` takes it over first.
 """
 
 import contextlib
@@ -29,7 +32,7 @@ MOMENTS = ("before", "after")
 
 # How many writes one uninterrupted run makes; `test_the_number_of_writes_is_known` keeps it true.
 COUNT = 32
-SHARDS = 8
+SHARDS = 4
 
 
 def test_the_number_of_writes_is_known(make_world: Callable[[], Any]) -> None:
@@ -46,19 +49,26 @@ def test_a_killed_up_leaves_nothing_open_and_the_next_one_converges(
     make_world: Callable[[], Any], shard: int, moment: str
 ) -> None:
     """Each write of this shard: killed there, attacked, resumed, and compared with an uninterrupted run."""
-    whole = make_world()
-    whole.up()
-    wanted = _end_state(whole)
+    wanted = _uninterrupted(make_world)
     for number in range(1 + shard, COUNT + 1, SHARDS):
         world = make_world()
         _up_killed_at(world, number, moment)
         _attack(world, f"killed {moment} write {number}")
-        _resume(world)
-        world.up("--refresh")
+        if moment == "before":
+            world.pulumi("cancel", "--yes")
+            world.up()
+        else:
+            _resume(world)
+            world.up("--refresh")
         assert _end_state(world) == wanted, f"killed {moment} write {number}"
-        _attack(world, f"resumed after the kill {moment} write {number}")
         world.pulumi("preview", "--expect-no-changes")
         world.forge.stop()
+
+
+def _uninterrupted(make_world: Callable[[], Any]) -> dict[str, Any]:
+    world = make_world()
+    world.up()
+    return _end_state(world)
 
 
 def _up_killed_at(world: Any, number: int, moment: str) -> None:
