@@ -1,0 +1,1 @@
+"""Live state against what is wanted."""

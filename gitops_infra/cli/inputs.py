@@ -1,0 +1,43 @@
+"""Inputs that several commands read: the topology, the token."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitops_infra.cli.failure import UserError, clear
+from gitops_infra.topology.problems import TopologyError
+
+if TYPE_CHECKING:
+    from gitops_infra.plan.model import Plan
+    from gitops_infra.topology.topology import Topology
+
+LONGEST_TOKEN = 4096
+
+
+def read_plan(file: Path) -> "tuple[Topology, Plan]":
+    """The topology in the file and its plan. Raises UserError with every problem."""
+    from gitops_infra.plan.build import plan  # noqa: PLC0415 - `--help` need not load pydantic
+    from gitops_infra.topology.load import load  # noqa: PLC0415 - as above
+
+    with clear(TopologyError):
+        topology = load(file)
+        return topology, plan(topology)
+
+
+def read_token(file: Path | None) -> str:
+    """The forge token: from the file if one is given, else from GITHUB_TOKEN; never from the command line.
+
+    Raises UserError.
+    """
+    if file is None:
+        token = os.environ.get("GITHUB_TOKEN", "").strip()
+        if not token:
+            raise UserError("there is no token. Set GITHUB_TOKEN, or name a file that holds it with --token-file")
+        return token
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")[: LONGEST_TOKEN + 1].strip()
+    except OSError as error:
+        raise UserError(f"the token file {file} cannot be read: {error.strerror}") from None
+    if not text:
+        raise UserError(f"the token file {file} is empty")
+    return text

@@ -1,0 +1,63 @@
+"""`gitops-infra render`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitops_infra.cli.failure import UserError
+from gitops_infra.cli.inputs import read_plan
+from gitops_infra.topology.vocabulary import EnvironmentKind
+
+if TYPE_CHECKING:
+    from gitops_infra.plan.model import Plan
+
+
+def render_command(
+    file: Annotated[Path, typer.Argument(help="Stack file or topology.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write into, such as a clone. Default: print.")
+    ] = None,
+    code_owner: Annotated[
+        list[str] | None,
+        typer.Option(help="`@login` or `@organisation/team`, repeatable. Default: production's reviewers."),
+    ] = None,
+) -> None:
+    """Promotion workflows and CODEOWNERS of a topology, to be added to an existing repository by pull request."""
+    from gitops_infra.pipelines.github_actions import workflows  # noqa: PLC0415 - `--help` need not load it
+    from gitops_infra.pipelines.render import to_yaml  # noqa: PLC0415 - as above
+    from gitops_infra.plan.files import CODE_OWNERS_PATH, code_owners  # noqa: PLC0415 - as above
+
+    topology, plan = read_plan(file)
+    files = {path: to_yaml(document) for path, document in workflows(plan).items()}
+    owners = code_owner or topology.application.owners or _reviewers(plan)
+    if owners:
+        folders = dict.fromkeys(environment.manifests.strip("/") for environment in plan.environments)
+        files[CODE_OWNERS_PATH] = code_owners(owners, folders)
+    else:
+        typer.echo("no CODEOWNERS: production names no reviewers; give --code-owner", err=True)
+    for path, text in files.items():
+        if output is None:
+            typer.echo(f"# ---- {path}\n{text}")
+        else:
+            _write(output / path, text)
+
+
+def _reviewers(plan: "Plan") -> list[str]:
+    names = [
+        f"@{plan.owner}/{approver.team}" if approver.team else f"@{approver.user}"
+        for environment in plan.environments
+        if environment.kind is EnvironmentKind.PRODUCTION
+        for approver in environment.policy.approvers
+        if approver.team or approver.user
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {path}", err=True)

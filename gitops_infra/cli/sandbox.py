@@ -1,0 +1,134 @@
+"""`gitops-infra sandbox`."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitops_infra.cli.failure import UserError, clear, extra
+
+if TYPE_CHECKING:
+    from gitops_infra.sandbox.forge.daemon import State
+
+app = typer.Typer(
+    help="The stand-in forge on loopback, for trying things out.", no_args_is_help=True, rich_markup_mode=None
+)
+
+NOT_RUNNING = "the sandbox forge does not run. Start it with `gitops-infra sandbox up`"
+
+Directory = Annotated[
+    Path | None, typer.Option("--directory", help="Where its state lives. Default: the XDG state folder.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+
+
+def default_directory() -> Path:
+    """`$XDG_STATE_HOME/gitops-infra/sandbox`; a relative variable is ignored, as the XDG specification asks."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
+    return base / "gitops-infra" / "sandbox"
+
+
+@app.callback()
+def sandbox() -> None:
+    """The stand-in forge on loopback, for trying things out."""
+
+
+@app.command()
+def up(
+    directory: Directory = None,
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    ssh_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Start it, or find it running; ready when this returns."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+    with clear(daemon.DaemonError, OSError):
+        state = daemon.up(directory or default_directory(), http_port=http_port, ssh_port=ssh_port)
+    _show(state, as_json=as_json)
+
+
+@app.command()
+def status(directory: Directory = None, *, as_json: AsJson = False) -> None:
+    """Tell whether it runs, and where. Exit code 1: it does not."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+    state = daemon.status(directory or default_directory())
+    if state is None:
+        if as_json:
+            typer.echo(json.dumps({"running": False}))
+        raise UserError(NOT_RUNNING)
+    _show(state, as_json=as_json)
+
+
+@app.command()
+def reset(directory: Directory = None, *, as_json: AsJson = False) -> None:
+    """Forget all that is in it; one that runs starts anew on the same ports."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+    with clear(daemon.DaemonError):
+        state = daemon.reset(directory or default_directory())
+    if state is not None:
+        _show(state, as_json=as_json)
+    elif as_json:
+        typer.echo(json.dumps({"running": False}))
+    else:
+        typer.echo("the sandbox forge is empty, and does not run")
+
+
+@app.command()
+def down(directory: Directory = None) -> None:
+    """Stop it. Its state stays for the next `up`."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+    with clear(daemon.DaemonError):
+        stopped = daemon.down(directory or default_directory())
+    typer.echo("the sandbox forge is stopped" if stopped else "the sandbox forge did not run")
+
+
+@app.command()
+def token(
+    login: Annotated[str, typer.Argument(help="User that the token belongs to, such as `dana`.")],
+    directory: Directory = None,
+    *,
+    is_app: Annotated[
+        bool, typer.Option("--app", help="The name is an App's, such as `provisioner`: an installation token.")
+    ] = False,
+) -> None:
+    """Print a new token of a user, or of an App, of the running sandbox."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.forge.control import RemoteSandbox  # noqa: PLC0415 - as above
+    state = daemon.status(directory or default_directory())
+    if state is None:
+        raise UserError(NOT_RUNNING)
+    remote = RemoteSandbox(state.url, state.control_token)
+    with clear(ValueError):
+        typer.echo(remote.app_token(login) if is_app else remote.token(login))
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> None:
+    """Tell what is found, built or missing, from where, and the remedy. Exit code 1: something is missing."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.toolchain.doctor import examine, healthy, render  # noqa: PLC0415 - an extra
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        typer.echo(render(findings), nl=False)
+    raise typer.Exit(0 if healthy(findings) else 1)
+
+
+def _show(state: "State", *, as_json: bool) -> None:
+    """Addresses only: the control token stays in the state file."""
+    if as_json:
+        typer.echo(json.dumps({"running": True, "url": state.url, "ssh_port": state.ssh_port, "pid": state.pid}))
+        return
+    typer.echo(f"the sandbox forge runs at {state.url} (process {state.pid}, SSH port {state.ssh_port})")
+    typer.echo("a token: gitops-infra sandbox token LOGIN")

@@ -1,0 +1,158 @@
+"""The whole of `gitops-infra resume`: lock, look-ups, import, clean state.
+
+`pulumi refresh --import-pending-creates` is not used: Pulumi 3.255 drops such an operation without importing
+anything. `pulumi import` does import, and it runs before the pending operations are dropped, so that a resume that
+is killed itself can be run again.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from gitops_infra.audit.github_client import GitHubReader
+from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
+from gitops_infra.recovery.locks import Lock, locks, state_folder
+from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
+from gitops_infra.recovery.state import Export, PendingCreate, read_export
+
+Say = Callable[[str], None]
+
+
+class CannotResume(Exception):  # noqa: N818 - says what happened; the name is read in messages
+    """Nothing was changed, or nothing more will be. The text names the reason and the remedy."""
+
+
+def resume(
+    pulumi: Pulumi,
+    connect: Callable[[str | None], GitHubReader],
+    say: Say,
+    *,
+    forget: Iterable[str] = (),
+    dry_run: bool = False,
+) -> None:
+    """Brings the stack to where the next `pulumi up` converges; one line to `say` for each thing done.
+
+    `connect` makes a reader for the base URL that a provider is set to. `forget` holds URNs of pending creates that
+    the user has dealt with. Raises CannotResume, PulumiFailed, ForgeUnreachable.
+    """
+    _release(pulumi, say, dry_run=dry_run)
+    export = read_export(pulumi.export())
+    if not export.pending:
+        say("nothing is pending: run `pulumi up`")
+        return
+    dropped = frozenset(forget)
+    with ExitStack() as stack:
+        readers = _Readers(connect, stack)
+        final = [_decision(create, export, readers) for create in export.creates if create.urn not in dropped]
+    unknown = [decision for decision in final if decision.fate is Fate.UNKNOWN]
+    if unknown:
+        raise CannotResume(_unknown(unknown, pulumi.stack))
+    for decision in final:
+        say(str(decision))
+    if export.others:
+        say(f"{export.others} pending updates or deletions are repeated by the next `pulumi up`")
+    if dry_run:
+        say("dry run: nothing was changed")
+        return
+    _import(pulumi, [decision for decision in final if decision.fate is Fate.IMPORT], say)
+    pulumi.on_stack("stack", "import", stdin=json.dumps(pulumi.export()))
+    say("pending operations are cleared: run `pulumi up --refresh`")
+
+
+def _release(pulumi: Pulumi, say: Say, *, dry_run: bool) -> None:
+    folder = state_folder(pulumi.backend(), pulumi.directory)
+    if folder is None:
+        say("the backend keeps its own locks: if `pulumi up` says that another update runs, use `pulumi cancel`")
+        return
+    held = locks(folder, pulumi.project(), pulumi.stack.rpartition("/")[2])
+    for lock in held:
+        if reason := _in_use(lock):
+            raise CannotResume(f"the stack is locked by {lock}: {reason}")
+    if held:
+        say(f"stale lock of {held[0]}: {'would be removed' if dry_run else 'removed'}")
+        if not dry_run:
+            pulumi.on_stack("cancel", "--yes")
+
+
+def _in_use(lock: Lock) -> str | None:
+    if not lock.local:
+        return "its life cannot be judged from here. If that run is dead, use `pulumi cancel`, then resume again"
+    return "it still runs. Wait for it, or stop it, then resume again" if lock.alive else None
+
+
+class _Readers:
+    """One reader per base URL, made when the first look-up needs it."""
+
+    def __init__(self, connect: Callable[[str | None], GitHubReader], stack: ExitStack) -> None:
+        self._connect = connect
+        self._stack = stack
+        self._opened: dict[str | None, GitHubReader] = {}
+
+    def of(self, create: PendingCreate) -> GitHubReader:
+        if create.base_url not in self._opened:
+            self._opened[create.base_url] = self._stack.enter_context(self._connect(create.base_url))
+        return self._opened[create.base_url]
+
+
+def _decision(create: PendingCreate, export: Export, readers: _Readers) -> Decision:
+    if create.urn in export.urns:
+        return Decision(create, Fate.REPEAT, "is in the state already")
+    return decide(create, readers.of(create) if create.type in LOOKUPS else None)
+
+
+def _unknown(decisions: Iterable[Decision], stack: str) -> str:
+    return "\n".join(
+        [
+            "nothing was changed; these creations cannot be judged:",
+            *(f"  - {decision.create.urn}: {decision.why}" for decision in decisions),
+            "For each one: if the thing exists, `pulumi import` it (or delete it).",
+            f"Then run `gitops-infra resume --stack {stack} --forget URN`.",
+        ]
+    )
+
+
+def _import(pulumi: Pulumi, decisions: list[Decision], say: Say) -> None:
+    if not decisions:
+        return
+    with tempfile.TemporaryDirectory(prefix="gitops-infra-") as folder:
+        file = Path(folder, "imports.json")
+        file.write_text(json.dumps(import_file(decisions)), encoding="utf-8")
+        try:
+            pulumi.on_stack(
+                "import", "--file", str(file), "--yes", "--skip-preview", "--protect=false", "--generate-code=false"
+            )
+        except PulumiFailed as failed:
+            if "401" not in str(failed):
+                raise
+            providers = " ".join(sorted({f"--target '{d.create.provider}'" for d in decisions if d.create.provider}))
+            raise CannotResume(
+                "the token in the stack's state is no longer accepted. "
+                f"Write the new one into it with `pulumi up --stack {pulumi.stack} {providers}`, then resume again"
+            ) from None
+    say(f"{len(decisions)} imported into the state")
+
+
+def import_file(decisions: Iterable[Decision]) -> dict[str, object]:
+    """The document of `pulumi import --file`: each resource with its own parent and provider."""
+    names: dict[str, str] = {}
+
+    def named(urn: str | None) -> str | None:
+        return None if urn is None else names.setdefault(urn, f"r{len(names)}")
+
+    resources = [
+        {
+            key: value
+            for key, value in (
+                ("type", decision.create.type),
+                ("name", decision.create.name),
+                ("id", decision.import_id),
+                ("parent", named(decision.create.parent)),
+                ("provider", named(decision.create.provider)),
+            )
+            if value is not None
+        }
+        for decision in decisions
+    ]
+    return {"nameTable": {name: urn for urn, name in names.items()}, "resources": resources}

@@ -1,0 +1,94 @@
+"""What an exported stack says about operations that never ended."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GITHUB = "github:index/"
+PROVIDER = "pulumi:providers:github"
+
+
+@dataclass(frozen=True)
+class PendingCreate:
+    """A resource whose creation began and whose end was never written down."""
+
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+    parent: str | None
+    provider: str | None
+    """URN of its provider."""
+    owner: str | None = None
+    """Owner that the GitHub provider is set to."""
+    base_url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Logical name."""
+        return self.urn.rpartition("::")[2]
+
+    def text(self, key: str) -> str | None:
+        """The input as text; None when it is absent, or not plain text (a secret, an unknown)."""
+        value = self.inputs.get(key)
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True)
+class Export:
+    """The part of `pulumi stack export` that recovery needs."""
+
+    creates: tuple[PendingCreate, ...]
+    others: int
+    """Pending updates, deletions and reads: the next `up --refresh` settles them by itself."""
+    urns: frozenset[str]
+    """Resources that the state holds."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether any operation never ended."""
+        return bool(self.creates or self.others)
+
+
+def read_export(document: Mapping[str, Any]) -> Export:
+    """The export as typed data. Raises ValueError when it is not an export of a stack."""
+    deployment = document.get("deployment")
+    if not isinstance(deployment, Mapping):
+        raise ValueError("this is not an exported stack: it has no `deployment`")  # noqa: TRY004 - the document is bad
+    resources = [entry for entry in deployment.get("resources") or () if isinstance(entry, Mapping)]
+    operations = [entry for entry in deployment.get("pending_operations") or () if isinstance(entry, Mapping)]
+    providers = {str(entry["urn"]): entry.get("inputs") or {} for entry in resources if entry.get("type") == PROVIDER}
+    creates = tuple(_creates(operations, providers))
+    return Export(
+        creates=creates,
+        others=len(operations) - len(creates),
+        urns=frozenset(
+            str(entry["urn"])
+            for entry in resources
+            # These stand for what is deleted, or is to be: the same URN is made anew.
+            if not (entry.get("delete") or entry.get("pendingReplacement"))
+        ),
+    )
+
+
+def _creates(
+    operations: list[Mapping[str, Any]], providers: Mapping[str, Mapping[str, Any]]
+) -> Iterator[PendingCreate]:
+    for operation in operations:
+        resource = operation.get("resource")
+        if operation.get("type") != "creating" or not isinstance(resource, Mapping):
+            continue
+        provider = str(resource.get("provider") or "").rpartition("::")[0] or None
+        settings = providers.get(provider or "", {})
+        yield PendingCreate(
+            urn=str(resource["urn"]),
+            type=str(resource.get("type")),
+            inputs=resource.get("inputs") or {},
+            parent=resource.get("parent"),
+            provider=provider,
+            owner=_plain(settings.get("owner")),
+            base_url=_plain(settings.get("baseUrl")),
+        )
+
+
+def _plain(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

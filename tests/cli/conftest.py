@@ -1,0 +1,46 @@
+"""Runs the command line in this process, cut off from the caller's tokens and state."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gitops_infra.cli.app import app
+
+TOPOLOGY = """\
+owner: acme
+github_plan: enterprise
+application: {name: shop, existing: true, visibility: private}
+environments:
+  - {name: staging}
+  - {name: production, reviewers: [{team: platform}, {user: rita}]}
+  - {name: review}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("GITHUB_TOKEN", "GITHUB_BASE_URL", "GITHUB_OWNER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def cli() -> Callable[..., Result]:
+    """Runs `gitops-infra ARGUMENTS`; anything but a clean exit is raised."""
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> Path:
+    """A file with a valid topology."""
+    file = tmp_path / "topology.yaml"
+    file.write_text(TOPOLOGY)
+    return file

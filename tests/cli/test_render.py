@@ -1,0 +1,50 @@
+"""`gitops-infra render`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from typer.testing import Result
+
+Cli = Callable[..., Result]
+
+
+def test_it_prints_workflows_and_code_owners_for_an_existing_repository(cli: Cli, topology: Path) -> None:
+    result = cli("render", topology)
+    assert result.exit_code == 0
+    for path in (".github/workflows/promote-staging.yml", ".github/workflows/promote-production.yml"):
+        assert f"# ---- {path}\n" in result.stdout
+    assert result.stdout.endswith(
+        "/.github/ @acme/platform @rita\n"
+        "/deploy/staging/ @acme/platform @rita\n"
+        "/deploy/production/ @acme/platform @rita\n"
+        "/deploy/review/ @acme/platform @rita\n\n"
+    )
+
+
+def test_it_writes_into_a_clone(cli: Cli, topology: Path, tmp_path: Path) -> None:
+    result = cli("render", topology, "-o", tmp_path / "clone", "--code-owner", "@dana")
+    assert (result.exit_code, result.stdout) == (0, "")
+    workflow = YAML(typ="safe").load(tmp_path / "clone" / ".github" / "workflows" / "promote-production.yml")
+    assert workflow["jobs"]["promote"]["environment"]["name"] == "production"
+    assert "/.github/ @dana\n" in (tmp_path / "clone" / ".github" / "CODEOWNERS").read_text()
+
+
+def test_without_reviewers_it_says_why_there_is_no_codeowners(cli: Cli, topology: Path) -> None:
+    """On the plan `team` nobody can be asked to review a private repository's deployments."""
+    text = topology.read_text().replace("enterprise", "team")
+    topology.write_text(text.replace("reviewers: [{team: platform}, {user: rita}]", "allow_degraded: true"))
+    result = cli("render", topology)
+    assert result.exit_code == 0, result.stderr
+    assert "CODEOWNERS" not in result.stdout
+    assert result.stderr == "no CODEOWNERS: production names no reviewers; give --code-owner\n"
+
+
+def test_every_problem_of_the_topology_is_told(cli: Cli, topology: Path) -> None:
+    text = topology.read_text().replace("github_plan", "github_plam")
+    topology.write_text(text.replace("name: review", "name: REVIEW"))
+    result = cli("render", topology)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("gitops-infra: ")
+    assert "problems in the topology:\n" in result.stderr
+    assert f"  - {topology}:2 " in result.stderr

@@ -1,0 +1,68 @@
+"""What is read from an exported stack."""
+
+from typing import Any
+
+import pytest
+
+from gitops_infra.recovery.state import read_export
+
+PROVIDER = "urn:pulumi:dev::shop::pulumi:providers:github::acme"
+REPOSITORY = "urn:pulumi:dev::shop::github:index/repository:Repository::made"
+
+
+def document(*operations: dict[str, Any], resources: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    provider = {
+        "urn": PROVIDER,
+        "type": "pulumi:providers:github",
+        "inputs": {"owner": "acme", "baseUrl": "https://git.acme.example", "token": {"ciphertext": "v1:x"}},
+    }
+    return {"version": 3, "deployment": {"resources": [provider, *resources], "pending_operations": list(operations)}}
+
+
+def operation(kind: str = "creating") -> dict[str, Any]:
+    resource = {
+        "urn": REPOSITORY,
+        "type": "github:index/repository:Repository",
+        "inputs": {"name": "made", "description": {"ciphertext": "v1:y"}},
+        "parent": "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev",
+        "provider": f"{PROVIDER}::8068799a",
+    }
+    return {"type": kind, "resource": resource}
+
+
+def test_a_pending_create_knows_its_name_provider_owner_and_address() -> None:
+    (create,) = read_export(document(operation())).creates
+    assert (create.name, create.provider, create.owner, create.base_url) == (
+        "made",
+        PROVIDER,
+        "acme",
+        "https://git.acme.example",
+    )
+
+
+def test_inputs_that_are_secret_are_no_text() -> None:
+    (create,) = read_export(document(operation())).creates
+    assert (create.text("name"), create.text("description"), create.text("absent")) == ("made", None, None)
+
+
+@pytest.mark.parametrize("kind", ["updating", "deleting", "reading"])
+def test_other_pending_operations_are_counted_only(kind: str) -> None:
+    export = read_export(document(operation(kind), operation()))
+    assert (len(export.creates), export.others, export.pending) == (1, 1, True)
+
+
+def test_a_stack_without_pending_operations_says_so() -> None:
+    assert not read_export(document()).pending
+
+
+@pytest.mark.parametrize("mark", ["delete", "pendingReplacement"])
+def test_what_is_to_be_made_anew_does_not_count_as_held(mark: str) -> None:
+    """Its URN is the new one's too, which may be on the forge already."""
+    held = {"urn": REPOSITORY, "type": "github:index/repository:Repository"}
+    assert REPOSITORY in read_export(document(resources=(held,))).urns
+    assert REPOSITORY not in read_export(document(resources=({**held, mark: True},))).urns
+
+
+def test_something_else_than_an_export_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^this is not an exported stack: it has no `deployment`$"):
+        read_export({"version": 3})
