@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitops_infra.cli.failure import UserError, clear, extra
+from gitops_infra.topology.vocabulary import Visibility
 
 if TYPE_CHECKING:
+    from gitops_infra.sandbox.forge.control import RemoteSandbox
     from gitops_infra.sandbox.forge.daemon import State
 
 app = typer.Typer(
@@ -102,14 +105,45 @@ def token(
 ) -> None:
     """Print a new token of a user, or of an App, of the running sandbox."""
     with extra("sandbox"):
-        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
-        from gitops_infra.sandbox.forge.control import RemoteSandbox  # noqa: PLC0415 - as above
-    state = daemon.status(directory or default_directory())
-    if state is None:
-        raise UserError(NOT_RUNNING)
-    remote = RemoteSandbox(state.url, state.control_token)
+        remote = _remote(directory)
     with clear(ValueError):
         typer.echo(remote.app_token(login) if is_app else remote.token(login))
+
+
+@app.command()
+def add(
+    source: Annotated[Path, typer.Argument(help="A local git repository, or a folder of files. It is not changed.")],
+    name: Annotated[str | None, typer.Option(help="Name of the repository. Default: the folder's.")] = None,
+    visibility: Annotated[Visibility, typer.Option(help="Who can see it.")] = Visibility.PRIVATE,
+    directory: Directory = None,
+) -> None:
+    """Put an application of yours into the running sandbox, with its whole history."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.application import add_application  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.forge.daemon import ORGANIZATION  # noqa: PLC0415 - as above
+    remote = _remote(directory)
+    with clear(ValueError):
+        repository = add_application(remote, source, name, visibility.value)
+    typer.echo(f"{ORGANIZATION}/{repository.name}, default branch {repository.default_branch}")
+
+
+@app.command()
+def env(directory: Directory = None) -> None:
+    """Print the variables with which plain `pulumi` uses the sandbox: eval "$(gitops-infra sandbox env)"."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.engine import Engine, is_ambient  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.toolchain.failure import ToolError  # noqa: PLC0415 - as above
+    folder = directory or default_directory()
+    state = _running(folder)
+    with clear(ToolError):
+        engine = Engine.prepare()
+        # The passphrase is the user's own to set; a value is only needed to ask for the other variables.
+        wanted = engine.environment(folder / "pulumi", "not printed", GITHUB_BASE_URL=f"{state.url}/")
+    typer.echo(f'export PATH={shlex.quote(str(engine.home.binaries))}:"$PATH"')
+    for key, value in sorted(wanted.items()):
+        if is_ambient(key) and key != "PULUMI_CONFIG_PASSPHRASE":
+            typer.echo(f"export {key}={shlex.quote(value)}")
+    typer.echo("unset GITHUB_OWNER GITHUB_ORGANIZATION")
 
 
 @app.command()
@@ -123,6 +157,22 @@ def doctor(*, as_json: AsJson = False) -> None:
     else:
         typer.echo(render(findings), nl=False)
     raise typer.Exit(0 if healthy(findings) else 1)
+
+
+def _running(directory: Path) -> "State":
+    from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+
+    state = daemon.status(directory)
+    if state is None:
+        raise UserError(NOT_RUNNING)
+    return state
+
+
+def _remote(directory: Path | None) -> "RemoteSandbox":
+    from gitops_infra.sandbox.forge.control import RemoteSandbox  # noqa: PLC0415 - an extra
+
+    state = _running(directory or default_directory())
+    return RemoteSandbox(state.url, state.control_token)
 
 
 def _show(state: "State", *, as_json: bool) -> None:

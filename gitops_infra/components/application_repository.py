@@ -5,11 +5,11 @@ from typing import Any, Optional, Union
 
 import pulumi
 
-from gitops_infra.components.gate import after
+from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import Args, checked, decided
 from gitops_infra.forges.github.branch_rules import rulesets
 from gitops_infra.forges.github.files import files
-from gitops_infra.forges.github.placement import Placement
+from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.repository import RepositoryChildren, access, application_repository
 from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.plan.model import Repository
@@ -68,7 +68,7 @@ class ApplicationRepository(pulumi.ComponentResource):
     ) -> None:
         """Raises ConfigurationError before anything is registered. `_plan` is for `GitOpsTopology`."""
         plan = _plan or _decide(args)
-        super().__init__("gitops-infra:index:ApplicationRepository", name, None, opts)
+        super().__init__("gitops-infra:index:ApplicationRepository", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=plan.retain)
         new = None if plan.existing else application_repository(place, plan)
         made = () if new is None else (new.repository, *new.permissions)
@@ -87,9 +87,9 @@ class ApplicationRepository(pulumi.ComponentResource):
         )
         self.name = after(plan.name, (*made, *self.protection))
         self.full_name = after(plan.full_name, (*made, *self.protection))
-        self.default_branch = pulumi.Output.from_input(plan.default_branch)
-        self.http_clone_url = pulumi.Output.from_input(None if new is None else new.repository.http_clone_url)
-        self.ssh_clone_url = pulumi.Output.from_input(None if new is None else new.repository.ssh_clone_url)
+        self.default_branch = known(plan.default_branch)
+        self.http_clone_url = known(None) if new is None else new.repository.http_clone_url
+        self.ssh_clone_url = known(None) if new is None else new.repository.ssh_clone_url
         self.protected = after(f"refs/heads/{plan.default_branch}", self.protection)
         self.register_outputs(
             {

@@ -5,9 +5,10 @@ from typing import Any, Optional, Union
 
 import pulumi
 
+from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.deploy_key import CredentialNames, credential
-from gitops_infra.forges.github.placement import Placement
+from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.plan.credentials import SECRET_NAME
 from gitops_infra.topology.names import variable_name
 from gitops_infra.topology.problems import Problem
@@ -54,7 +55,7 @@ class BranchCredential(pulumi.ComponentResource):
         """
         valid = _valid(args)
         generation = valid.generation or 1
-        super().__init__("gitops-infra:index:BranchCredential", name, None, opts)
+        super().__init__("gitops-infra:index:BranchCredential", name, None, itself(opts))
         title = valid.title or pulumi.Output.concat(
             "gitops-infra ", valid.repository, " ", valid.environment, f" g{generation}"
         )
@@ -73,7 +74,7 @@ class BranchCredential(pulumi.ComponentResource):
         self.fingerprint = children.key_pair.public_key_fingerprint_sha256
         self.title = children.deploy_key.title
         self.secret_name = children.secret.secret_name
-        self.generation = pulumi.Output.from_input(generation)
+        self.generation = known(generation)
         self.register_outputs(
             {
                 "fingerprint": self.fingerprint,

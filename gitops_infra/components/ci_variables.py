@@ -6,8 +6,9 @@ from typing import Any, Optional, Union
 import pulumi
 from pydantic import Field
 
+from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked
-from gitops_infra.forges.github.placement import Placement
+from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.variable import variables
 from gitops_infra.plan.credentials import SECRET_NAME
 from gitops_infra.topology.names import variable_name
@@ -48,7 +49,7 @@ class CiVariables(pulumi.ComponentResource):
         policies there, or use `DeploymentEnvironment`, which does.
         """
         valid = _valid(args)
-        super().__init__("gitops-infra:index:CiVariables", name, None, opts)
+        super().__init__("gitops-infra:index:CiVariables", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=False)
         children = variables(
             place,
@@ -59,8 +60,8 @@ class CiVariables(pulumi.ComponentResource):
         )
         self.retained: tuple[pulumi.CustomResource, ...] = tuple(children.variables.values()) if place.retain else ()
         self.secrets: tuple[pulumi.CustomResource, ...] = tuple(children.secrets.values())
-        self.variable_names = pulumi.Output.from_input(list(children.variables))
-        self.secret_names = pulumi.Output.from_input(list(children.secrets))
+        self.variable_names = known(list(children.variables))
+        self.secret_names = known(list(children.secrets))
         self.register_outputs({"variable_names": self.variable_names, "secret_names": self.secret_names})
 
 

@@ -9,12 +9,12 @@ from pydantic import Field
 from gitops_infra.components.branch_credential import BranchCredential, BranchCredentialArgs
 from gitops_infra.components.ci_variables import CiVariables, CiVariablesArgs
 from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs
-from gitops_infra.components.gate import after
+from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import In, checked
 from gitops_infra.components.scope import EnvironmentScope, OneEnvironment, check_scope, plan_scope
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.environment import environment as register_environment
-from gitops_infra.forges.github.placement import Placement
+from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.plan.model import Enforcement, Environment
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem, path
@@ -67,7 +67,7 @@ class DeploymentEnvironment(pulumi.ComponentResource):
         """
         valid = checked(DeploymentEnvironmentArgs, args, *(() if _plan else (check_scope, check_secrets)))
         plan = _plan or plan_scope(valid, default_branch_protected=bool(valid.default_branch_protected))
-        super().__init__("gitops-infra:index:DeploymentEnvironment", name, None, opts)
+        super().__init__("gitops-infra:index:DeploymentEnvironment", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=plan.environment.retain)
         approvers = _approvers or Approvers(valid.owner, self)
         wanted = plan.environment
@@ -79,7 +79,7 @@ class DeploymentEnvironment(pulumi.ComponentResource):
             ids=approvers.ids(wanted.policy.approvers),
         )
         branch = _branch(place, valid, wanted)
-        protection = (*ci.all, *(branch.protection if branch else ()))
+        protection = (*ci.policies, *(branch.protection if branch else ()))
         credential = _credential(place, valid, wanted, *protection)
         variables = CiVariables(
             place.child("ci"),
@@ -97,14 +97,14 @@ class DeploymentEnvironment(pulumi.ComponentResource):
             *variables.retained,
         )
         self.environment = after(
-            wanted.name, (*ci.all, *(credential.secrets if credential else ()), *variables.secrets)
+            wanted.name, (*ci.policies, *(credential.secrets if credential else ()), *variables.secrets)
         )
-        self.enforcement = pulumi.Output.from_input(report(plan.enforcement))
-        self.branch = pulumi.Output.from_input(wanted.branch)
-        self.repository = pulumi.Output.from_input(branch.repository if branch else None)
-        self.ssh_url = pulumi.Output.from_input(branch.ssh_url if branch else None)
-        self.url = pulumi.Output.from_input(branch.url if branch else None)
-        self.fingerprint = pulumi.Output.from_input(credential.fingerprint if credential else None)
+        self.enforcement = known(report(plan.enforcement))
+        self.branch = known(wanted.branch)
+        self.repository = branch.repository if branch else known(None)
+        self.ssh_url = branch.ssh_url if branch else known(None)
+        self.url = branch.url if branch else known(None)
+        self.fingerprint = credential.fingerprint if credential else known(None)
         self.register_outputs(
             {
                 "environment": self.environment,

@@ -5,12 +5,12 @@ from typing import Any, Optional, Union
 
 import pulumi
 
-from gitops_infra.components.gate import after
+from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import checked
 from gitops_infra.components.scope import EnvironmentScope, check_scope, plan_scope
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.branch_rules import rulesets
-from gitops_infra.forges.github.placement import Placement
+from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.repository import state_repository
 from gitops_infra.plan.model import Environment
 from gitops_infra.topology.problems import Problem
@@ -52,7 +52,7 @@ class EnvironmentBranch(pulumi.ComponentResource):
         plan = _plan or _decide(args)
         if plan.state is None or plan.branch is None:
             raise ConfigurationError([_no_branch(plan)])
-        super().__init__("gitops-infra:index:EnvironmentBranch", name, None, opts)
+        super().__init__("gitops-infra:index:EnvironmentBranch", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=plan.state.retain)
         state = state_repository(place, plan.state)
         rules = rulesets(
@@ -60,18 +60,18 @@ class EnvironmentBranch(pulumi.ComponentResource):
             plan.state.name,
             plan.state.rulesets,
             # After Actions are off: no workflow of a first push runs.
-            state.repository,
             *state.permissions,
             deleted_with=state.repository,
         )
-        self.protection: tuple[pulumi.CustomResource, ...] = (*state.permissions, *rules)
+        self.protection: tuple[pulumi.CustomResource, ...] = rules
         self.retained: tuple[pulumi.CustomResource, ...] = (*state.all, *rules) if place.retain else ()
-        self.repository = after(plan.state.name, (state.repository, *self.protection))
-        self.full_name = after(plan.state.full_name, (state.repository, *self.protection))
-        self.branch = pulumi.Output.from_input(plan.branch)
-        self.ref = pulumi.Output.from_input(f"refs/heads/{plan.branch}")
-        self.ssh_url = after(state.repository.ssh_clone_url, self.protection)
-        self.url = pulumi.Output.concat(state.repository.html_url, "/tree/", plan.branch)
+        self.repository = after(plan.state.name, rules)
+        self.full_name = after(plan.state.full_name, rules)
+        self.branch = known(plan.branch)
+        self.ref = known(f"refs/heads/{plan.branch}")
+        address = state.repository.ssh_clone_url
+        self.ssh_url = after(None, rules).apply(lambda _: address)
+        self.url = state.repository.html_url.apply(lambda page: f"{page}/tree/{plan.branch}")
         self.register_outputs(
             {
                 "repository": self.repository,

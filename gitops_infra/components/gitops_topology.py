@@ -13,6 +13,7 @@ from gitops_infra.components.deployment_environment import (
     missing_secrets,
     report,
 )
+from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked, decided
 from gitops_infra.components.scope import OneEnvironment
 from gitops_infra.forges.github.approvers import Approvers
@@ -78,11 +79,9 @@ class GitOpsTopology(pulumi.ComponentResource):
             )
             for wanted in topology.environments
         }
-        self.environments = pulumi.Output.from_input(
-            {name: _summary(environment, plan.environment(name)) for name, environment in made.items()}
-        )
-        self.access = pulumi.Output.from_input(access_report(plan))
-        self.enforcement = pulumi.Output.from_input(
+        self.environments = _summaries(plan, made)
+        self.access = known(access_report(plan))
+        self.enforcement = known(
             {environment.name: report(plan.enforcement[environment.name]) for environment in plan.environments}
         )
         kept = [resource for environment in made.values() for resource in environment.retained]
@@ -112,15 +111,26 @@ def access_report(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _summary(made: DeploymentEnvironment, plan: Environment) -> dict[str, Any]:
+def _summaries(plan: Plan, made: Mapping[str, DeploymentEnvironment]) -> pulumi.Output[dict[str, Any]]:
+    """By environment, what is known of it. One output for all: see `gate` on what nested ones cost."""
+    found = [output for one in made.values() for output in (one.repository, one.ssh_url, one.url, one.fingerprint)]
+
+    def summarise(values: list[Any]) -> dict[str, Any]:
+        groups = zip(values[0::4], values[1::4], values[2::4], values[3::4], strict=True)
+        return {name: _summary(plan.environment(name), *group) for name, group in zip(made, groups, strict=True)}
+
+    return pulumi.Output.all(*found).apply(summarise)
+
+
+def _summary(plan: Environment, repository: str, ssh_url: str, url: str, fingerprint: str) -> dict[str, Any]:
     return {
         "kind": plan.kind.value,
         "branch": plan.branch,
         "ref": plan.ref,
-        "repository": made.repository,
-        "ssh_url": made.ssh_url,
-        "url": made.url,
-        "fingerprint": made.fingerprint,
+        "repository": repository,
+        "ssh_url": ssh_url,
+        "url": url,
+        "fingerprint": fingerprint,
         "secret_name": None if plan.credential is None else plan.credential.secret_name,
     }
 

@@ -95,7 +95,7 @@ def plan_application(  # noqa: PLR0913 - what a component is told, by keyword
         access=tuple(Access(grant.role, grant.team, grant.user) for grant in application.grants or ()),
         labels=tuple(LabelSpec(label.name, label.color, label.description) for label in application.labels or ()),
         actions=None if existing else Actions(enabled=True, patterns=tuple(application.allowed_actions or ())),
-        retain=existing or bool(application.adopt) or not application.allow_destroy,
+        retain=existing or not application.allow_destroy,
     )
     _refuse(too_many(repository))
     return repository

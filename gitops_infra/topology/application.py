@@ -59,5 +59,3 @@ class Application(Model):
     """Patterns of actions that a new repository may use beside GitHub's own, such as `acme/*`."""
     allow_destroy: Optional[bool] = False
     """True: `pulumi destroy` deletes what was made here. Never deletes an existing repository."""
-    adopt: Optional[bool] = False
-    """True: rulesets of the same names that exist already may be taken over; they are retained on destroy."""

@@ -152,10 +152,32 @@ def test_a_secret_of_the_same_name_is_named_too(check: Preflight, environment: C
     assert [line.rpartition("[")[2] for line in check()] == ["environment-exists]", "secret-exists]"]
 
 
-def test_a_ruleset_of_the_same_name_is_reported_unless_adopt(check: Preflight, ruleset: Callable[[str], None]) -> None:
+def test_what_an_adopted_environment_would_keep_open_or_refuse_is_reported(
+    forge: Sandbox, check: Preflight, environment: Callable[..., None]
+) -> None:
+    """A foreign branch policy lets other jobs read the secrets; a variable of the same name ends `up` with 409."""
+    environment("production")
+    record = forge.store.environment(forge.repository("acme/shop"), "production")
+    assert record is not None
+    record.branch_policy = {"protected_branches": False, "custom_branch_policies": True}
+    record.policies = [{"id": 1, "name": "feature/*", "type": "branch"}, {"id": 2, "name": "main", "type": "branch"}]
+    record.variables["GITOPS_BRANCH"] = {"value": "x", "created_at": 0.0, "updated_at": 0.0}
+    forge.store.save(record)
+    assert check(production={"adopt": True}) == [
+        (
+            "error: environment production of acme/shop: a variable `GITOPS_BRANCH` is there already, and GitHub "
+            "refuses to make it again. Delete it: `pulumi up` writes it anew. [variable-exists]"
+        ),
+        (
+            "error: environment production of acme/shop: it admits jobs of `feature/*` already, who could read its "
+            "secrets. Delete that deployment branch policy. [policy-exists]"
+        ),
+    ]
+
+
+def test_a_ruleset_of_the_same_name_is_reported(check: Preflight, ruleset: Callable[[str], None]) -> None:
     ruleset("gitops: default branch")
     assert [line.rpartition("[")[2] for line in check()] == ["ruleset-exists]"]
-    assert check(application={"adopt": True}) == []
 
 
 def test_deploy_keys_that_the_organisation_forbids_name_the_owner_step(forge: Sandbox, check: Preflight) -> None:

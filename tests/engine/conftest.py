@@ -15,22 +15,10 @@ from ruamel.yaml import YAML
 
 from gitops_infra.sandbox.client import Clone, TokenCredential
 from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.forge.daemon import PROVISIONER_PERMISSIONS
 from gitops_infra.sandbox.forge.server import Sandbox
 
 ROOT = Path(__file__).parents[2]
-
-PERMISSIONS = {
-    "actions": "write",
-    "actions_variables": "write",
-    "administration": "write",
-    "contents": "write",
-    "environments": "write",
-    "issues": "write",
-    "members": "read",
-    "secrets": "write",
-    "variables": "write",
-    "workflows": "write",
-}
 
 
 @dataclass
@@ -134,7 +122,7 @@ def make_world(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
         forge.add_repository("acme/shop", source=source.directory)
         forge.grant("acme/shop", "acme/developers", "write")
         forge.grant("acme/shop", "acme/platform", "maintain")
-        app = forge.app("acme", "provisioner", PERMISSIONS)
+        app = forge.app("acme", "provisioner", PROVISIONER_PERMISSIONS)
         folder = tmp_path / f"project-{number}"
         folder.mkdir()
         (folder / "Pulumi.yaml").write_text(f"name: gitops-infra\nruntime: python\nmain: {ROOT / 'stacks'}\n")

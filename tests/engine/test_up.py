@@ -148,3 +148,44 @@ def test_secret_names_are_found_in_the_output(world: Any) -> None:
     """The summary names what was made; it is the one place a user looks."""
     output = world.up()
     assert re.search(r"Resources:\s+\+ \d+ created", output)
+
+
+def test_a_price_plan_without_reviewers_is_reported_and_still_isolated(world: Any) -> None:
+    """Private on Team: no approval gate exists. What is asked, what is held and why is an output; nothing is silent."""
+    world.forge.organization("acme").price_plan = "team"
+    degraded = _topology()
+    degraded["github_plan"] = "team"
+    degraded["environments"][1] = {"name": "production", "allow_degraded": True}
+    world.configure(degraded)
+    world.up()
+    report = world.outputs()["enforcement"]["production"]
+    assert set(report["requested"]) - set(report["achieved"]) == {
+        "required_reviewers",
+        "prevent_self_review",
+        "no_admin_bypass",
+    }
+    assert any("required_reviewers: GitHub offers it for" in reason for reason in report["why"])
+    assert isinstance(job(world, "production"), JobGrant)
+    assert isinstance(job(world, "production", actor="dana"), JobGrant)
+    refused = job(world, "production", ref="refs/heads/feature")
+    assert isinstance(refused, JobRefused)
+    world.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
+
+
+def test_rotation_makes_the_new_key_first_and_the_old_one_opens_nothing(world: Any) -> None:
+    """`generation: 2`: one `up` later the job has another key, and the first key is refused."""
+    world.up()
+    old = KeyCredential(job(world, "staging").secrets["GITOPS_DEPLOY_KEY"], world.forge.known_hosts)
+    rotated = _topology()
+    rotated["environments"][0]["generation"] = 2
+    world.configure(rotated)
+    before = len(world.forge.requests)
+    world.up()
+    writes = [(each.method, each.path) for each in world.forge.requests[before:] if each.method != "GET"]
+    keys = [method for method, path in writes if "/acme/shop-env-staging/keys" in path]
+    assert keys == ["POST", "DELETE"]
+    new = KeyCredential(job(world, "staging").secrets["GITOPS_DEPLOY_KEY"], world.forge.known_hosts)
+    clone = world.clone("acme/shop", "dana", "clone")
+    state = world.forge.ssh_url("acme/shop-env-staging")
+    assert not clone.push(state, "refs/heads/main:refs/heads/env/staging", old).allowed
+    assert clone.push(state, "refs/heads/main:refs/heads/env/staging", new).allowed

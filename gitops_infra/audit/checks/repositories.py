@@ -122,8 +122,6 @@ def _code_owners(scene: Scene, repository: Repository, branch: str) -> Iterator[
 
 
 def _rulesets(scene: Scene, repository: Repository) -> Iterator[Finding]:
-    if scene.topology.application.adopt:
-        return
     path = "/repos/{}/{}/rulesets"
     listing = scene.reader.pages(path, repository.owner, repository.name, includes_parents="false")
     live = {str(entry.get("name")) for entry in listing.entries}
@@ -133,7 +131,7 @@ def _rulesets(scene: Scene, repository: Repository) -> Iterator[Finding]:
                 _where(repository),
                 "ruleset-exists",
                 f"a ruleset named `{ruleset.name}` is there already",
-                "Set `adopt: true` of the application to take it over, or rename or delete the old one",
+                "Rename or delete the old one",
             )
 
 
@@ -143,7 +141,11 @@ def _environments(scene: Scene, repository: Repository) -> Iterator[Finding]:
     live = {str(entry.get("name")).lower() for entry in listing.entries}
     for wanted, planned in zip(scene.topology.environments, scene.plan.environments, strict=True):
         name = planned.name.lower()
-        if wanted.adopt or name not in live or (repository.name.lower(), name) in scene.known.environments:
+        if name not in live or (repository.name.lower(), name) in scene.known.environments:
+            continue
+        yield from _variables(scene, repository, planned)
+        yield from _policies(scene, repository, planned)
+        if wanted.adopt:
             continue
         yield error(
             f"environment {planned.name} of {repository.full_name}",
@@ -167,6 +169,34 @@ def _secrets(scene: Scene, repository: Repository, planned: Environment) -> Iter
                 f"a secret `{name}` is there already and would be overwritten",
                 f"Set `adopt: true` of {planned.name} to take it over, or rename or delete the old one",
             )
+
+
+def _variables(scene: Scene, repository: Repository, planned: Environment) -> Iterator[Finding]:
+    path = "/repos/{}/{}/environments/{}/variables"
+    listing = scene.reader.pages(path, repository.owner, repository.name, planned.name, key="variables")
+    live = {str(entry.get("name")).upper() for entry in listing.entries}
+    for name in planned.variables:
+        if name.upper() in live:
+            # Unlike an environment or a secret, a variable is refused when it is made a second time.
+            yield error(
+                f"environment {planned.name} of {repository.full_name}",
+                "variable-exists",
+                f"a variable `{name}` is there already, and GitHub refuses to make it again",
+                "Delete it: `pulumi up` writes it anew",
+            )
+
+
+def _policies(scene: Scene, repository: Repository, planned: Environment) -> Iterator[Finding]:
+    """Patterns beside the planned ones: the provider neither sees nor removes them, and they let other jobs in."""
+    path = "/repos/{}/{}/environments/{}/deployment-branch-policies"
+    listing = scene.reader.pages(path, repository.owner, repository.name, planned.name, key="branch_policies")
+    for pattern in sorted({str(entry.get("name")) for entry in listing.entries} - set(planned.policy.branch_patterns)):
+        yield error(
+            f"environment {planned.name} of {repository.full_name}",
+            "policy-exists",
+            f"it admits jobs of `{pattern}` already, who could read its secrets",
+            "Delete that deployment branch policy",
+        )
 
 
 def _where(repository: Repository) -> str:

@@ -1,6 +1,7 @@
 """Where the children of one component go, and with which options."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import pulumi
@@ -85,4 +86,14 @@ class Placement:
         return self._merged(pulumi.ResourceOptions(parent=self.parent, depends_on=list(after), retain_on_delete=False))
 
     def _merged(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions.merge(self.after, options)
+        return options if options.depends_on else pulumi.ResourceOptions.merge(self.after, options)
+
+
+def itself(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """Options of a component itself: those it was given, without `depends_on`, which every child carries.
+
+    With it, the component would be registered only when all of that exists, and its children one step later still.
+    """
+    own = copy(opts or pulumi.ResourceOptions())
+    own.depends_on = None
+    return own

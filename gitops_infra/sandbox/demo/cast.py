@@ -1,11 +1,11 @@
 """The people, the App and the repository that the demo plays with."""
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops_infra.sandbox.client import IDENTITY, Clone, TokenCredential
+from gitops_infra.sandbox.application import add_application
+from gitops_infra.sandbox.client import Clone, TokenCredential
 from gitops_infra.sandbox.forge.daemon import ORGANIZATION as OWNER
 from gitops_infra.sandbox.forge.daemon import PROVISIONER, seed
 from gitops_infra.sandbox.forge.server import Sandbox
@@ -14,10 +14,6 @@ from gitops_infra.topology.validate import validate
 
 DEVELOPER, MAINTAINER, APPROVER, ADMIN = "dana", "mara", "rita", "olivia"
 """Dana writes, Mara reviews and merges, Rita approves production, Olivia owns the organisation."""
-
-
-class NotARepository(ValueError):  # noqa: N818 - says what is wrong; the name is not shown
-    """The path cannot serve as the demo's application. The text is one line with the remedy."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +62,9 @@ def assemble(sandbox: Sandbox, source: Path) -> Cast:
     `source` is a git repository, or a folder of files, which gets a first commit. Raises NotARepository.
     """
     seed(sandbox)
-    name = _repository_name(source)
-    with tempfile.TemporaryDirectory(prefix="gitops-infra-demo-") as scratch:
-        repository = sandbox.add_repository(f"{OWNER}/{name}", source=_history(source, Path(scratch)))
-    full_name, branch = f"{OWNER}/{name}", repository.default_branch
-    sandbox.grant(full_name, f"{OWNER}/developers", "write")
-    sandbox.grant(full_name, f"{OWNER}/platform", "maintain")
+    repository = add_application(sandbox, source)
+    name, branch = repository.name, repository.default_branch
+    full_name = f"{OWNER}/{name}"
     people = {login: TokenCredential(sandbox.token(login)) for login in (DEVELOPER, MAINTAINER, APPROVER, ADMIN)}
     with tempfile.TemporaryDirectory(prefix="gitops-infra-demo-") as scratch:
         clone = Clone.of(sandbox.http_url(full_name), Path(scratch) / "clone", people[DEVELOPER])
@@ -80,37 +73,3 @@ def assemble(sandbox: Sandbox, source: Path) -> Cast:
             for path in (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
         )
     return Cast(sandbox, name, branch, owned, sandbox.app_token(PROVISIONER), people)
-
-
-def _repository_name(source: Path) -> str:
-    name = source.resolve().name.removesuffix(".git")
-    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)
-    return kept.strip("-.")[:80] or "application"
-
-
-def _history(source: Path, scratch: Path) -> Path:
-    """A repository with the history to import: `source` itself, or a new one with its files."""
-    if not source.is_dir():
-        raise NotARepository(f"{source} is not a folder; name a git repository with --repo")
-    if _is_repository(source):
-        if not _has_commits(source):
-            raise NotARepository(f"{source} has no commit yet; make one, or name another repository with --repo")
-        return source
-    if not any(path.is_file() for path in source.rglob("*")):
-        raise NotARepository(f"{source} is empty; name a git repository with --repo")
-    made = Clone.empty(scratch / "application")
-    made.git("--work-tree", str(source.resolve()), "add", "--all", ".")
-    tree = made.git("write-tree")
-    made.git("update-ref", "refs/heads/main", made.git("commit-tree", tree, "-m", "The application", extra=IDENTITY))
-    made.git("tag", "v1.0.0", "refs/heads/main")
-    return made.directory
-
-
-def _is_repository(source: Path) -> bool:
-    """Whether `source` itself is a repository, not merely inside of one."""
-    return (source / ".git").exists() or ((source / "HEAD").is_file() and (source / "objects").is_dir())
-
-
-def _has_commits(source: Path) -> bool:
-    command = ["git", "-C", str(source), "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -4,7 +4,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gitops_infra.sandbox.demo.cast import NotARepository, assemble
+from pulumi import automation as auto
+
+from gitops_infra.sandbox.application import NotARepository
+from gitops_infra.sandbox.demo.cast import assemble
 from gitops_infra.sandbox.demo.screen import Screen
 from gitops_infra.sandbox.demo.story import DemoFailed, Story
 from gitops_infra.sandbox.engine import Engine
@@ -29,6 +32,9 @@ def run(repository: Path) -> int:
                 notes.append(f"{cast.full_name}, default branch {cast.default_branch}")
             Story(engine, cast, screen, Path(scratch)).tell()
             screen.console.print(f"\n[bold green]Everything held.[/bold green] {screen.elapsed():.0f} s")
+    except auto.errors.CommandError as error:
+        sys.stderr.write(f"demo: Pulumi failed:\n{error}\n")
+        return 1
     except (DemoFailed, NotARepository, ToolError) as error:
         sys.stderr.write(f"demo: {error}\n")
         return 1

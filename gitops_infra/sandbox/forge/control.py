@@ -84,7 +84,7 @@ class Control:
             named = {name: self._unpacked(value) for name, value in body["named"].items()}
             return Response(200, {"result": packed(getattr(self._sandbox, body["method"])(*positional, **named))})
         except Refusal as refusal:
-            return Response(422, {"message": "; ".join([refusal.message, *map(_text, refusal.errors)])})
+            return Response(422, {"message": ": ".join([refusal.message.rstrip("."), *map(_text, refusal.errors)])})
         except (ValueError, TypeError, LookupError) as error:
             return Response(422, {"message": str(error)})
 

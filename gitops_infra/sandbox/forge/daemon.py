@@ -31,18 +31,13 @@ PEOPLE = {"olivia": "owner", "mara": "maintainer", "dana": "developer", "rita": 
 """Users of a new forge and what they are for; roles in a repository come with it. Otto is no member of `acme`."""
 PROVISIONER = "provisioner"
 PROVISIONER_PERMISSIONS = {
-    "actions": "write",
+    "actions": "read",
     "administration": "write",
     "contents": "write",
-    "deployments": "write",
     "environments": "write",
     "issues": "write",
-    "members": "write",
-    "organization_administration": "read",
-    "pull_requests": "write",
-    "secrets": "write",
-    "statuses": "write",
-    "variables": "write",
+    "members": "read",
+    "metadata": "read",
     "workflows": "write",
 }
 """Of the App that `pulumi up` should act as: a deploy key made by a personal token dies with it."""
