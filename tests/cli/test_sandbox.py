@@ -1,10 +1,12 @@
 """`gitops-infra sandbox`: a life of the stand-in forge, through the command line only."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 from typer.testing import Result
 
 from gitops_infra.cli.sandbox import default_directory
@@ -60,3 +62,37 @@ def test_the_doctor_reports_in_both_forms(cli: Cli) -> None:
 
 def test_state_is_where_the_xdg_specification_says(tmp_path: Path) -> None:
     assert default_directory() == tmp_path / "state" / "gitops-infra" / "sandbox"
+
+
+def test_an_application_of_ones_own_goes_in_with_its_history(cli: Cli, tmp_path: Path) -> None:
+    """A folder of files gets a first commit; a repository keeps its branches and tags."""
+    source = tmp_path / "My shop"
+    source.mkdir()
+    source.joinpath("app.py").write_text("print('shop')\n")
+    state = json.loads(cli("sandbox", "up", "--json").stdout)
+    try:
+        assert cli("sandbox", "add", source, "--visibility", "public").stdout == "acme/My-shop, default branch main\n"
+        live = httpx.get(f"{state['url']}/api/v3/repos/acme/My-shop/contents/app.py").json()
+        assert live["path"] == "app.py"
+        again = cli("sandbox", "add", source)
+        assert again.exit_code == 1
+        assert again.stderr == ("gitops-infra: Repository creation failed: name already exists on this account\n")
+        empty = cli("sandbox", "add", tmp_path / "nowhere")
+        assert empty.stderr == f"gitops-infra: {tmp_path / 'nowhere'} is not a folder; name a git repository\n"
+    finally:
+        cli("sandbox", "down")
+
+
+@pytest.mark.engine
+def test_the_printed_variables_lead_pulumi_to_the_sandbox(cli: Cli, tmp_path: Path) -> None:
+    """A shell that evaluates them runs the sandbox's engine on the sandbox's state, and no passphrase is printed."""
+    state = json.loads(cli("sandbox", "up", "--json").stdout)
+    try:
+        printed = cli("sandbox", "env").stdout
+        assert "PASSPHRASE" not in printed
+        script = f'{printed}\npulumi whoami --verbose; echo "forge $GITHUB_BASE_URL"'
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        assert f"forge {state['url']}/" in done.stdout
+        assert str(tmp_path / "state") in done.stdout, done.stderr
+    finally:
+        cli("sandbox", "down")

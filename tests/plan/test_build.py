@@ -144,7 +144,6 @@ def test_a_new_repository_is_set_up_and_an_existing_one_is_left_alone(topology: 
         ({"existing": True, "allow_destroy": True}, True),
         ({"existing": False, "code_owners": False}, True),
         ({"existing": False, "code_owners": False, "allow_destroy": True}, False),
-        ({"existing": False, "code_owners": False, "allow_destroy": True, "adopt": True}, True),
     ],
 )
 def test_an_application_repository_is_deleted_only_if_it_is_ours_and_that_is_allowed(
