@@ -16,7 +16,8 @@ _T = TypeVar("_T")
 
 def known(value: _T) -> pulumi.Output[_T]:
     """The value as an output. It is taken as it is: an output inside of it stays one."""
-    return after(value, ())
+    # Pulumi's own has no task at all for what has no parts.
+    return after(value, ()) if isinstance(value, (dict, list)) else pulumi.Output.from_input(value)
 
 
 def after(value: _T, resources: Iterable[pulumi.Resource]) -> pulumi.Output[_T]:
@@ -31,8 +32,10 @@ def after(value: _T, resources: Iterable[pulumi.Resource]) -> pulumi.Output[_T]:
 
 @dataclass(frozen=True)
 class _Later(Generic[_T]):
-    """The value, once the resources exist. Not a coroutine: when the program fails, nobody awaits it, and that is
-    well."""
+    """The value, once the resources exist.
+
+    Not a coroutine: when the program fails nobody awaits it, and Python would warn.
+    """
 
     value: _T
     resources: tuple[pulumi.Resource, ...] = ()

@@ -7,6 +7,7 @@ import pulumi
 from pydantic import Field
 
 from gitops_infra.components.application_repository import ApplicationRepository, ApplicationRepositoryArgs
+from gitops_infra.components.collector import collect_rarely
 from gitops_infra.components.deployment_environment import (
     DeploymentEnvironment,
     DeploymentEnvironmentArgs,
@@ -57,6 +58,7 @@ class GitOpsTopology(pulumi.ComponentResource):
         valid = _valid(args)
         topology = valid.topology
         plan = decided(lambda: _with_files(plan_topology(topology)))
+        as_before = collect_rarely()
         super().__init__("gitops-infra:index:GitOpsTopology", name, None, opts)
         place = Placement.of(self, name, opts, retain=False)
         application = ApplicationRepository(
@@ -80,6 +82,8 @@ class GitOpsTopology(pulumi.ComponentResource):
             for wanted in topology.environments
         }
         self.environments = _summaries(plan, made)
+        # Also in a preview, where it is not known; not after a failure, which ends the program.
+        self.environments.apply(as_before, run_with_unknowns=True)
         self.access = known(access_report(plan))
         self.enforcement = known(
             {environment.name: report(plan.enforcement[environment.name]) for environment in plan.environments}

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 class Greeting(BaseHTTPRequestHandler):
     """Answers every GET with the greeting of its environment."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """Send the greeting."""
         body = os.environ.get("GREETING", "welcome").encode()
         self.send_response(200)

@@ -40,14 +40,14 @@ def credential(place: Placement, names: CredentialNames) -> CredentialChildren:
     The generation is part of the logical names of key pair and deploy key, not of the secret: raising it makes a
     new key, then updates the secret in place, and only then are the old ones deleted.
     """
-    key_pair = tls.PrivateKey(place.child(f"key-g{names.generation}"), algorithm=ALGORITHM, opts=place.revoked())
+    key_pair = tls.PrivateKey(place.child(f"key-g{names.generation}"), algorithm=ALGORITHM, opts=place.at_once())
     deploy_key = github.RepositoryDeployKey(
         place.child(f"deploy-key-g{names.generation}"),
         repository=names.state_repository,
         title=names.title,
         key=key_pair.public_key_openssh.apply(str.strip),
         read_only=False,
-        opts=place.revoked(key_pair),
+        opts=place.revoked(),
     )
     private_key: pulumi.Output[str] = pulumi.Output.secret(key_pair.private_key_openssh)
     secret = github.ActionsEnvironmentSecret(

@@ -1,7 +1,6 @@
 """Where the children of one component go, and with which options."""
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 
 import pulumi
@@ -85,7 +84,14 @@ class Placement:
         """
         return self._merged(pulumi.ResourceOptions(parent=self.parent, depends_on=list(after), retain_on_delete=False))
 
+    def at_once(self) -> pulumi.ResourceOptions:
+        """Options of a key pair: it is worth nothing until its public half is registered, so it waits for nothing."""
+        return pulumi.ResourceOptions(parent=self.parent, retain_on_delete=False)
+
     def _merged(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        # What a child is said to come after was registered here or in a nested component, so it carries the caller's
+        # `depends_on` already. Each repeated dependency costs time in a big program.
+        # What a child waits for comes after all of that itself: said once more, it would only cost time.
         return options if options.depends_on else pulumi.ResourceOptions.merge(self.after, options)
 
 
@@ -94,6 +100,6 @@ def itself(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
 
     With it, the component would be registered only when all of that exists, and its children one step later still.
     """
-    own = copy(opts or pulumi.ResourceOptions())
+    own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions())
     own.depends_on = None
     return own

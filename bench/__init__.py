@@ -1,0 +1,1 @@
+"""What the components cost: time, memory and forge calls, as ratios within one run."""
