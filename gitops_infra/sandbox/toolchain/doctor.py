@@ -122,7 +122,8 @@ def _built(recipe: Recipe, name: str, cache: Cache) -> Finding:
         return Finding(name, State.FOUND, "", f"{recipe.variable}: {named}")
     path = cache.find(recipe, find_go(cache.go), thorough=True)
     if path is None:
-        remedy = f"Nothing to do: the first `gitops-infra sandbox up` builds it, about {recipe.minutes:.0f} minutes"
+        takes = f"about {recipe.minutes:.0f} minutes"
+        remedy = f"Nothing to do: built when first needed, or by `gitops-infra tools build`, {takes}"
         return Finding(name, State.LATER, recipe.version, "not in the cache", remedy)
     return Finding(name, State.BUILT, recipe.version, str(path))
 

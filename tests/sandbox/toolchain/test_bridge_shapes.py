@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import grpc
+import pulumi
 import pulumi_github as github
 import pytest
 from pulumi import _types as annotations
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+import gitops_infra
 from gitops_infra.sandbox.engine import Engine, is_ambient
 from gitops_infra.sandbox.plugins import wire
 from gitops_infra.sandbox.toolchain.recipes import GITHUB_PROVIDER
@@ -40,6 +42,7 @@ RESOURCES = {
     "TeamRepository": "github_team_repository",
     "RepositoryCollaborator": "github_repository_collaborator",
     "IssueLabel": "github_issue_label",
+    "RepositoryVulnerabilityAlerts": "github_repository_vulnerability_alerts",
 }
 AUTONAMED = {"Repository", "RepositoryRuleset", "IssueLabel"}
 """Pulumi derives their `name` when it is not given, so it is required upstream and optional in the package."""
@@ -148,6 +151,14 @@ def required(arguments: type) -> set[str]:
     return {
         names[name] for name, given in parameters.items() if name in names and given.default is inspect.Parameter.empty
     }
+
+
+def test_every_resource_type_that_is_registered_is_compared() -> None:
+    """A type that the components begin to use without a row above would go unchecked."""
+    sources = Path(gitops_infra.__file__).parent.joinpath("forges", "github").glob("*.py")
+    named = {name for source in sources for name in re.findall(r"github\.([A-Z]\w*)\(", source.read_text())}
+    used = {name for name in named if issubclass(getattr(github, name), pulumi.CustomResource)}
+    assert used - {"Provider"} == set(RESOURCES)
 
 
 @pytest.mark.parametrize("name", RESOURCES)

@@ -24,7 +24,9 @@ def test_every_part_has_a_line_and_nothing_is_made(tmp_path: Path) -> None:
 def test_what_is_to_build_is_no_defect(tmp_path: Path) -> None:
     provider = next(it for it in examine(Cache(tmp_path)) if it.program == "github provider")
     assert provider.state is State.LATER
-    assert provider.remedy == "Nothing to do: the first `gitops-infra sandbox up` builds it, about 2 minutes"
+    assert (
+        provider.remedy == "Nothing to do: built when first needed, or by `gitops-infra tools build`, about 2 minutes"
+    )
     assert healthy([provider])
 
 
