@@ -208,7 +208,11 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
                 key: await pulumi.Output.from_input(value).future() for key, value in root.outputs.items()
             }
 
-        contextvars.copy_context().run(asyncio.run, main())
+        try:
+            contextvars.copy_context().run(asyncio.run, main())
+        finally:
+            # A program that failed leaves outputs of a loop that is closed; the next one would wait for them.
+            pulumi.runtime.settings.SETTINGS.outputs.clear()
         return recorded
 
     return run

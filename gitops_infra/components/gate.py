@@ -1,8 +1,8 @@
 """Outputs that carry an order with them, and outputs of plain data.
 
 Each one is a single task. Pulumi's own combinators make an output for every part of a value, at every depth, and its
-runtime looks at all pending outputs each time that one of them is done: with a hundred environments that was most of
-the program's time.
+runtime looks at all pending outputs each time that one of them is done: with a hundred environments that was a sixth
+of the program's time.
 """
 
 from collections.abc import Generator, Iterable

@@ -91,7 +91,6 @@ class Placement:
     def _merged(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         # What a child is said to come after was registered here or in a nested component, so it carries the caller's
         # `depends_on` already. Each repeated dependency costs time in a big program.
-        # What a child waits for comes after all of that itself: said once more, it would only cost time.
         return options if options.depends_on else pulumi.ResourceOptions.merge(self.after, options)
 
 
