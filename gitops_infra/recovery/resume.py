@@ -16,6 +16,7 @@ from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
 from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
 from gitops_infra.recovery.state import Export, PendingCreate, read_export
+from gitops_infra.recovery.torn import torn_files
 
 Say = Callable[[str], None]
 
@@ -66,10 +67,15 @@ def _release(pulumi: Pulumi, say: Say, *, dry_run: bool) -> None:
     if folder is None:
         say("the backend keeps its own locks: if `pulumi up` says that another update runs, use `pulumi cancel`")
         return
-    held = locks(folder, pulumi.project(), pulumi.stack.rpartition("/")[2])
+    project, stack = pulumi.project(), pulumi.stack.rpartition("/")[2]
+    held = locks(folder, project, stack)
     for lock in held:
         if reason := _in_use(lock):
             raise CannotResume(f"the stack is locked by {lock}: {reason}")
+    for path in torn_files(folder, project, stack):
+        say(f"unfinished {path.name}: {'would be removed' if dry_run else 'removed'}")
+        if not dry_run:
+            path.unlink()
     if held:
         say(f"stale lock of {held[0]}: {'would be removed' if dry_run else 'removed'}")
         if not dry_run:
