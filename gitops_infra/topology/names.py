@@ -133,7 +133,6 @@ _TEAM = (
     ),
 )
 
-VARIABLE_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _VARIABLE = (
     _EMPTY,
     _too_long(MAX_VARIABLE_NAME),

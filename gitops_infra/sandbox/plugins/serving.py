@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,18 +38,6 @@ def serve(register: Callable[[grpc.Server], None], on_end: Callable[[], None] = 
     finally:
         on_end()
         server.stop(grace=0)
-
-
-def end_with_parent() -> None:
-    """Ends this process soon after its parent has gone, from a background thread."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
 
 def engine_address(arguments: list[str] | None = None) -> str:

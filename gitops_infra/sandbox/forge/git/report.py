@@ -6,7 +6,6 @@ HOOK_DECLINED = "pre-receive hook declined"
 FLUSH = b"0000"
 LARGEST_DATA = 65515
 """Bytes of data that fit beside a band number in one packet (side-band-64k)."""
-BANDS = b"\x01\x02\x03"
 
 
 def packet(data: bytes) -> bytes:
