@@ -47,6 +47,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
     content: bytes = b""
+    api: bool = True
+    """Whether it came under `/api/v3`. Web pages answer the others first."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ def _forbidden(identity: Identity, permission: str) -> Refusal:
     return Refusal(403, "Must have admin rights to Repository.")
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def path_pattern(template: str) -> re.Pattern[str]:
+    """Matches undecoded paths: `{name}` is one segment, `{name+}` one or several."""
     parts = re.split(r"(\{\w+\+?\})", template)
     pieces = [
         f"(?P<{part[1:-1].rstrip('+')}>{'.+' if part.endswith('+}') else '[^/]+'})"
@@ -217,7 +220,7 @@ class Router:
                 raise ValueError(f"routes defined twice: {sorted(taken)}")
             self._routes.update(table)
         self._patterns: list[tuple[str, re.Pattern[str], Handler]] = [
-            (method, _pattern(template), handler) for (method, template), handler in self._routes.items()
+            (method, path_pattern(template), handler) for (method, template), handler in self._routes.items()
         ]
 
     def answer(self, request: Request) -> tuple[Response, Identity]:

@@ -19,6 +19,8 @@ from gitops_infra.sandbox.forge.git.http import is_git_path
 from gitops_infra.sandbox.forge.git.service import GitService
 from gitops_infra.sandbox.forge.identity import of_user
 from gitops_infra.sandbox.forge.model import PullRequest, PushRecord
+from gitops_infra.sandbox.forge.pages import apps as app_pages
+from gitops_infra.sandbox.forge.pages.site import Site
 from gitops_infra.sandbox.forge.pulls import MergeResult
 from gitops_infra.sandbox.forge.responses import Response
 from gitops_infra.sandbox.forge.rest import TABLES
@@ -73,6 +75,7 @@ class Sandbox(Seeding):
         self.directory = Path(self._temporary.name) if self._temporary else Path(directory or ".")
         self.store = Store(self.directory, clock)
         self.router = Router(self.store, TABLES)
+        self.site = Site(self.store, [app_pages.PAGES])
         self.requests: list[RecordedRequest] = []
         self.url = ""
         self.ssh_port = 0
@@ -249,7 +252,8 @@ class Sandbox(Seeding):
         if content is None:
             response, request = Response(413, {"message": "Payload too large"}), None
         else:
-            request = Request(scope["method"], path.removeprefix(API_PREFIX) or "/", query, headers, content)
+            api = path.startswith(API_PREFIX)
+            request = Request(scope["method"], path.removeprefix(API_PREFIX) or "/", query, headers, content, api)
             response = await run_in_threadpool(self._respond, request)
         if response is DROP_CONNECTION:
             _drop(send)
@@ -266,6 +270,9 @@ class Sandbox(Seeding):
         extra = self.extra.get(request.path.split("/", 2)[1])
         if extra is not None:
             return extra(request)
+        shown = None if request.api else self.site.answer(request, self.url)
+        if shown is not None:
+            return shown
         actor = "?"
         response = next((found for handler in self._before if (found := handler(request))), None)
         if response is None:

@@ -1,0 +1,1 @@
+"""The forge's web pages: plain HTML, no script, everything escaped."""

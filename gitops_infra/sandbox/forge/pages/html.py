@@ -1,0 +1,56 @@
+"""A web page as an answer, and the one frame that all pages share."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitops_infra.sandbox.forge.responses import Response
+
+CONTENT_TYPE = "text/html; charset=utf-8"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action *;"
+    " frame-ancestors 'none'; base-uri 'none'"
+)
+"""No script and nothing from elsewhere. `form-action` is open: a confirmed form redirects to the user's own address."""
+
+
+@dataclass(frozen=True)
+class Page(Response):
+    """A response whose body is HTML text."""
+
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def rendered(self, if_none_match: str | None = None) -> tuple[int, dict[str, str], bytes]:  # noqa: ARG002
+        """Status, headers and bytes; a page is never cached."""
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            "Content-Security-Policy": POLICY,
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            **self.headers,
+        }
+        return self.status, headers, self.body.encode()
+
+
+def text(value: object) -> str:
+    """The value as HTML text: markup in it is shown, never obeyed. Safe in quoted attributes too."""
+    return html.escape(str(value), quote=True)
+
+
+def page(title: str, content: str, *, status: int = 200) -> Page:
+    """A page with a title and HTML content, which must be escaped already."""
+    return Page(
+        status,
+        f"<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        f'<meta name=viewport content="width=device-width, initial-scale=1"><title>{text(title)}</title>'
+        f"<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}}"
+        f"table{{border-collapse:collapse}}td,th{{border:1px solid #767676;padding:.3rem .6rem;text-align:left}}"
+        f"label{{display:block;margin:.8rem 0}}button{{font:inherit;padding:.4rem 1rem}}</style></head>"
+        f"<body><main><h1>{text(title)}</h1>\n{content}\n</main></body></html>\n",
+    )
+
+
+def redirect(address: str) -> Page:
+    """Sends the browser to an address (302)."""
+    return Page(302, "", {"Location": address})
