@@ -74,7 +74,7 @@ def render(findings: Iterable[Finding]) -> str:
         lines.append("  ".join([*cells, row.source]).rstrip())
         if row.remedy:
             lines.append(f"    -> {row.remedy}")
-    variables = ", ".join(recipe.variable for recipe in RECIPES.values())
+    variables = ", ".join(recipe.variable for recipe in RECIPES.values() if not recipe.optional)
     lines += ["", f"A binary of your own is used instead if its path is in: {variables}"]
     return "\n".join(lines) + "\n"
 

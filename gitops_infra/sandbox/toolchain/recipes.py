@@ -30,6 +30,15 @@ class Recipe:
     minutes: float
     megabytes: int
     tags: tuple[str, ...] = ()
+    tests: bool = False
+    """Whether the binary is the test program of `package` (`go test -c`) and not the program itself."""
+    optional: bool = False
+    """Whether the sandbox works without it: it is built when first asked for, or by `tools build --all`."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words after `go` that build it."""
+        return ("test", "-c") if self.tests else ("build",)
 
     @property
     def variable(self) -> str:
@@ -42,7 +51,8 @@ class Recipe:
         The recipe and the go.mod, go.sum and .go files of its module. Platform and Go release are added by the cache.
         """
         digest = hashlib.sha256()
-        digest.update(repr((self.name, self.version, self.binary, self.package, self.tags, self.ldflags)).encode())
+        facts = (self.name, self.version, self.binary, self.package, self.tags, self.ldflags)
+        digest.update(repr((*facts, self.command) if self.tests else facts).encode())
         sources = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
         for source in sources:
             content = source.read_bytes() if source.exists() else b""
@@ -73,4 +83,17 @@ GITHUB_PROVIDER = Recipe(
     megabytes=46,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER)}
+GH = Recipe(
+    name="gh",
+    version="2.96.0",
+    binary="gh",
+    module=MODULES / "gh",
+    package="github.com/cli/cli/v2/cmd/gh",
+    ldflags=("-s", "-w", "-X", "github.com/cli/cli/v2/internal/build.Version=2.96.0"),
+    minutes=2.5,
+    megabytes=40,
+    optional=True,
+)
+"""GitHub's own command line: a client of the forge that nobody here wrote."""
+
+RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH)}
