@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitops_infra.plan.actors import Actor, ActorKind, Mechanism, Operation, Prediction, secrets_of
-from gitops_infra.plan.model import Environment, Plan, RefKind, Repository
+from gitops_infra.plan.model import CredentialKind, Environment, Plan, RefKind, Repository
 from gitops_infra.plan.predictor import Level, Predictor, kind_of_ref
 from gitops_infra.topology.vocabulary import OwnerKind, RepositoryRole
 
@@ -34,6 +34,12 @@ _ASKED: dict[RefKind | None, tuple[Operation, ...]] = {
     None: (Operation.CREATE, Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE),
 }
 """What the matrix asks for a branch, a tag, and any other ref."""
+
+_MAKES_KEYS = {
+    CredentialKind.APP: "Whoever manages the {} can make it another private key, and move the branch of {} with that.",
+    CredentialKind.MACHINE_USER: "Whoever can sign in as the {} can move the branch of {}.",
+}
+"""Who can make what a credential is made of."""
 
 _MOVES = (Operation.CREATE, Operation.PUSH, Operation.PUSH_FOREIGN)
 _BREAKS = (Operation.FORCE_PUSH, Operation.DELETE, Operation.MERGE_REVIEWED, Operation.MERGE_UNREVIEWED)
@@ -98,7 +104,7 @@ def reach(plan: Plan) -> tuple[Reach, ...]:
     predictor, everybody, application = Predictor(plan), actors(plan), plan.application.full_name
 
     def able(environment: Environment, operations: tuple[Operation, ...]) -> tuple[str, ...]:
-        state, ref = environment.state, environment.ref
+        state, ref = predictor.repositories.get(environment.repository or ""), environment.ref
         if state is None or ref is None:
             return ()
         # Whoever may not write at all is asked once, not once per operation: most credentials, for most repositories.
@@ -121,7 +127,7 @@ def reach(plan: Plan) -> tuple[Reach, ...]:
 def undoers(plan: Plan) -> tuple[str, ...]:
     """Who can undo the rules or reach round them, one sentence each. No setting takes this from them."""
     application = plan.application
-    states = [each.state.full_name for each in plan.environments if each.state is not None]
+    states = [each.full_name for each in plan.repositories[1:]]
     sentences = [f"Whoever has the role admin in {application.full_name} can change its rulesets and environments."]
     sentences += [
         f"The {kind} {name} has that role by this topology."
@@ -144,6 +150,11 @@ def undoers(plan: Plan) -> tuple[str, ...]:
         names = _listed(each.name for each in movable)
         held = f"the private key{'' if len(movable) == 1 else 's'} of {names}"
         sentences.append(f"Whoever can read the stack's state and decrypt its secrets holds {held}.")
+    sentences += [
+        _MAKES_KEYS[each.credential.kind].format(each.credential.holder, each.name)
+        for each in movable
+        if each.credential is not None and each.credential.kind in _MAKES_KEYS
+    ]
     for each in movable:
         if not each.policy.approvers:
             merged = f"Whoever can merge a workflow into {application.default_branch} can have it use the key of"
@@ -158,6 +169,8 @@ def sample_refs(plan: Plan, repository: Repository) -> tuple[str, ...]:
     heads = [f"refs/heads/{repository.default_branch}", "refs/heads/feature/x"]
     if repository.full_name != plan.application.full_name:
         heads += [each.ref for each in plan.environments if each.ref is not None]
+    else:
+        heads += [each.ref for each in plan.environments if each.ref and each.repository == repository.full_name]
     patterns = [ref for each in repository.rulesets if each.key == "release-tags" for ref in each.include]
     tags = [pattern.replace("*", "1").replace("?", "1") for pattern in patterns] or ["refs/tags/v1.0.0"]
     return tuple(dict.fromkeys([*heads, *tags, "refs/notes/commits"]))

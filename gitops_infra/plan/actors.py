@@ -35,7 +35,7 @@ class Operation(StrEnum):
 
     READ = "read"
     PUSH = "push forward"
-    """A forward push of a commit of the default branch."""
+    """A forward push of a commit of the default branch that has passed what the pushed branch asks for."""
     PUSH_FOREIGN = "push forward a commit that is not on the default branch"
     FORCE_PUSH = "force push"
     DELETE = "delete"
@@ -54,6 +54,7 @@ class Mechanism(StrEnum):
     BYPASS = "ruleset bypass"
     ROLE = "role"
     KEY_SCOPE = "scope of the deploy key"
+    APP_SCOPE = "installation of the App"
     TOKEN_SCOPE = "scope of the job token"  # noqa: S105 - words, not a token
     POLICY = "environment policy"
     WRITE_ONLY = "secrets are never read back"

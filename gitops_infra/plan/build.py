@@ -6,26 +6,48 @@ same: production that gets less than it asks for, and whatever is not available 
 
 from collections.abc import Iterable, Sequence
 
-from gitops_infra.plan.credentials import credential, variables
+from gitops_infra.plan.credentials import bypass_of, credential, variables
 from gitops_infra.plan.enforcement import degraded_production, enforcement
 from gitops_infra.plan.files import application_files
-from gitops_infra.plan.model import Access, Actions, Environment, LabelSpec, Plan, Promotion, Repository
+from gitops_infra.plan.model import (
+    Access,
+    Actions,
+    Environment,
+    FormerPlace,
+    LabelSpec,
+    Plan,
+    Promotion,
+    Repository,
+    Ruleset,
+)
 from gitops_infra.plan.policy import deployment_policy
 from gitops_infra.plan.promotions import not_available, promotions, release_tags
-from gitops_infra.plan.rulesets import application_rulesets, state_rulesets, too_many
+from gitops_infra.plan.rulesets import application_rulesets, branch_rulesets, state_rulesets, too_many
 from gitops_infra.topology.application import Application
-from gitops_infra.topology.defaults import branch_of, kind_of, state_repository_of
+from gitops_infra.topology.defaults import (
+    branch_of,
+    identity_of,
+    kind_of,
+    per_repository,
+    state_repository_name,
+    state_repository_of,
+)
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem, TopologyError
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation, OwnerKind, PricePlan, Visibility
 
 
-def plan(topology: Topology) -> Plan:
-    """Everything that one `up` makes; equal topologies give equal plans.
+def plans(topology: Topology) -> tuple[Plan, ...]:
+    """The plan of each repository of the topology, that of `application` first. Raises TopologyError as `plan`."""
+    return tuple(plan(each) for each in per_repository(topology))
 
-    Raises TopologyError with the codes `production-degraded`, `kind-missing`, `isolation-not-available`,
-    `promotion-not-available` and `too-many-rulesets`.
+
+def plan(topology: Topology) -> Plan:
+    """Everything that one `up` makes for the repository `application`; equal topologies give equal plans.
+
+    Raises TopologyError with the codes `production-degraded`, `kind-missing`, `promotion-not-available` and
+    `too-many-rulesets`.
     """
     owner, price_plan, application = topology.owner, topology.github_plan, topology.application
     owner_kind = topology.owner_kind or OwnerKind.ORGANIZATION
@@ -40,7 +62,14 @@ def plan(topology: Topology) -> Plan:
         ]
     )
     environments = tuple(
-        plan_environment(wanted, application, owner=owner, owner_kind=owner_kind, price_plan=price_plan)
+        plan_environment(
+            wanted,
+            application,
+            owner=owner,
+            owner_kind=owner_kind,
+            price_plan=price_plan,
+            known_hosts=tuple(topology.known_hosts or ()),
+        )
         for wanted in topology.environments
     )
     edges = promotions(topology.promotions, environments)
@@ -52,7 +81,7 @@ def plan(topology: Topology) -> Plan:
         environments=environments,
         promotions=edges,
     )
-    return Plan(
+    made = Plan(
         owner=owner,
         owner_kind=owner_kind,
         price_plan=price_plan,
@@ -63,7 +92,10 @@ def plan(topology: Topology) -> Plan:
             wanted.name: enforcement(wanted, application, owner_kind=owner_kind, price_plan=price_plan)
             for wanted in topology.environments
         },
+        known_hosts=tuple(topology.known_hosts or ()),
     )
+    _refuse(problem for each in made.repositories for problem in too_many(each))
+    return made
 
 
 def plan_application(  # noqa: PLR0913 - what a component is told, by keyword
@@ -81,10 +113,11 @@ def plan_application(  # noqa: PLR0913 - what a component is told, by keyword
     existing repository are left alone: no files, labels or Actions permissions, and it is never deleted.
     """
     existing = bool(application.existing)
-    repository = Repository(
+    return Repository(
         owner=owner,
         name=application.name,
         existing=existing,
+        imported=bool(application.import_),
         visibility=application.visibility or Visibility.PRIVATE,
         default_branch=application.default_branch or "main",
         description=application.description,
@@ -94,20 +127,30 @@ def plan_application(  # noqa: PLR0913 - what a component is told, by keyword
         rulesets=application_rulesets(application, release_tags(promotions)),
         access=tuple(Access(grant.role, grant.team, grant.user) for grant in application.grants or ()),
         labels=tuple(LabelSpec(label.name, label.color, label.description) for label in application.labels or ()),
-        actions=None if existing else Actions(enabled=True, patterns=tuple(application.allowed_actions or ())),
+        actions=_actions(application),
         retain=existing or not application.allow_destroy,
     )
-    _refuse(too_many(repository))
-    return repository
 
 
-def plan_environment(
+def _actions(application: Application) -> Actions | None:
+    """What a job may use. In an existing repository only what is named changes: its CI goes on as before."""
+    patterns, pinning = application.allowed_actions, application.sha_pinning
+    if not application.existing:
+        return Actions(enabled=True, sha_pinning=pinning is not False, patterns=tuple(patterns or ()))
+    if patterns is None and pinning is None:
+        return None
+    named = None if patterns is None else tuple(patterns)
+    return Actions(enabled=True, sha_pinning=pinning, patterns=named, read_only_token=False)
+
+
+def plan_environment(  # noqa: PLR0913 - what a component is told, by keyword
     environment: WantedEnvironment,
     application: Application,
     *,
     owner: str,
     owner_kind: OwnerKind = OwnerKind.ORGANIZATION,
     price_plan: PricePlan,
+    known_hosts: tuple[str, ...] = (),
 ) -> Environment:
     """One environment, end to end. Raises TopologyError with the codes of `plan`."""
     _refuse(_problems(environment, application, owner_kind, price_plan))
@@ -116,33 +159,66 @@ def plan_environment(
     if allow_destroy is None:
         allow_destroy = kind is not EnvironmentKind.PRODUCTION
     retain = bool(environment.adopt) or not allow_destroy
-    key = credential(environment, application)
+    key = credential(environment, application, owner)
+    isolation = environment.isolation or Isolation.REPOSITORY
+    branch, holder = branch_of(environment), state_repository_of(application.name, environment)
+    state: Repository | None = None
+    guards: tuple[Ruleset, ...] = ()
+    if branch is not None and isolation is Isolation.REPOSITORY:
+        state = _state_repository(environment, application, owner, branch, writable=key is not None, retain=retain)
+    elif branch is not None:
+        guards = branch_rulesets(
+            environment,
+            f"refs/heads/{branch}",
+            writer=bypass_of(key),
+            linear_history=bool(application.linear_history),
+        )
     return Environment(
         name=environment.name,
         kind=kind,
-        branch=branch_of(environment),
-        isolation=environment.isolation or Isolation.REPOSITORY,
-        state=_state_repository(environment, application, owner, writable=key is not None, retain=retain),
+        branch=branch,
+        isolation=isolation,
+        state=state,
         credential=key,
         policy=deployment_policy(environment, application, price_plan),
-        manifests=environment.manifests or f"deploy/{environment.name}",
-        variables=variables(environment, application, owner),
+        manifests=environment.manifests or f"deploy/{identity_of(environment)}",
+        repository=None if holder is None else f"{owner}/{holder}",
+        rulesets=guards,
+        former=None if branch is None else _former_place(environment, application, owner, branch, retain=retain),
+        formerly=environment.formerly,
+        paths=tuple(environment.paths or ()),
+        variables=variables(environment, application, owner, known_hosts),
         secrets=dict(sorted((environment.secrets or {}).items())),
         retired=bool(environment.retired),
         retain=retain,
     )
 
 
-def _state_repository(
-    environment: WantedEnvironment, application: Application, owner: str, *, writable: bool, retain: bool
-) -> Repository | None:
-    """The empty repository that holds the branch; None for review. Its first pushed branch becomes its default."""
-    branch, name = branch_of(environment), state_repository_of(application.name, environment)
-    if branch is None or name is None or name == application.name:
+def _former_place(
+    environment: WantedEnvironment, application: Application, owner: str, branch: str, *, retain: bool
+) -> FormerPlace | None:
+    """What keeps the branch where it was before the isolation changed; there, nobody moves it any more."""
+    if environment.moved_from is None:
         return None
-    repository = Repository(
+    if environment.moved_from is Isolation.REPOSITORY:
+        return FormerPlace(_state_repository(environment, application, owner, branch, writable=False, retain=retain))
+    linear = bool(application.linear_history)
+    return FormerPlace(None, branch_rulesets(environment, f"refs/heads/{branch}", writer=None, linear_history=linear))
+
+
+def _state_repository(  # noqa: PLR0913 - by name where it is not plain
+    environment: WantedEnvironment,
+    application: Application,
+    owner: str,
+    branch: str,
+    *,
+    writable: bool,
+    retain: bool,
+) -> Repository:
+    """The empty repository that holds the branch. Its first pushed branch becomes its default."""
+    return Repository(
         owner=owner,
-        name=name,
+        name=state_repository_name(application.name, environment),
         existing=False,
         visibility=environment.state_visibility or application.visibility or Visibility.PRIVATE,
         default_branch=branch,
@@ -158,8 +234,6 @@ def _state_repository(
         actions=Actions(enabled=False),
         retain=retain,
     )
-    _refuse(too_many(repository))
-    return repository
 
 
 def _problems(
@@ -172,9 +246,6 @@ def _problems(
             "Add `kind`: staging, production or review",
         )
         return (Problem(where, "kind-missing", reason, remedy),)
-    if environment.isolation is not None and environment.isolation is not Isolation.REPOSITORY:
-        reason = f"isolation '{environment.isolation.value}' is not available yet"
-        return (Problem(where, "isolation-not-available", reason, "Use `isolation: repository`"),)
     report = enforcement(environment, application, owner_kind=owner_kind, price_plan=price_plan)
     return degraded_production(environment, report)
 

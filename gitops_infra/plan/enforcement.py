@@ -11,7 +11,14 @@ from gitops_infra.topology.application import Application
 from gitops_infra.topology.defaults import branch_of, kind_of, state_repository_of
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem
-from gitops_infra.topology.vocabulary import EnvironmentKind, OwnerKind, PricePlan, Protection, Visibility
+from gitops_infra.topology.vocabulary import (
+    EnvironmentKind,
+    Isolation,
+    OwnerKind,
+    PricePlan,
+    Protection,
+    Visibility,
+)
 
 ALWAYS = {
     EnvironmentKind.STAGING: (
@@ -35,9 +42,16 @@ ALWAYS = {
 }
 """What each kind of environment asks for, whatever the topology says."""
 
-_IN_STATE_REPOSITORY = frozenset(
-    {Protection.ISOLATED_CREDENTIAL, Protection.FORWARD_ONLY, Protection.LOCKED_REPOSITORY}
+_ON_THE_BRANCH = frozenset(
+    {
+        Protection.ISOLATED_CREDENTIAL,
+        Protection.FORWARD_ONLY,
+        Protection.LOCKED_REPOSITORY,
+        Protection.REQUIRED_CHECKS,
+        Protection.REQUIRED_DEPLOYMENTS,
+    }
 )
+"""Set in the repository that holds the environment branch."""
 
 _NEEDS = {
     Protection.ISOLATED_CREDENTIAL: Capability.BRANCH_RULESETS,
@@ -50,6 +64,8 @@ _NEEDS = {
     Protection.PREVENT_SELF_REVIEW: Capability.PREVENT_SELF_REVIEW,
     Protection.WAIT_TIMER: Capability.WAIT_TIMER,
     Protection.NO_ADMIN_BYPASS: Capability.NO_ADMIN_BYPASS,
+    Protection.REQUIRED_CHECKS: Capability.BRANCH_RULESETS,
+    Protection.REQUIRED_DEPLOYMENTS: Capability.BRANCH_RULESETS,
 }
 
 _OFFERED = {
@@ -89,12 +105,16 @@ class _Case:
 
     @property
     def writable(self) -> bool:
-        return credential(self.environment, self.application) is not None
+        return credential(self.environment, self.application, "") is not None
+
+    @property
+    def isolation(self) -> Isolation:
+        return self.environment.isolation or Isolation.REPOSITORY
 
     def visibility(self, protection: Protection) -> Visibility:
         """Visibility of the repository in which that protection is set."""
         of_application = self.application.visibility or Visibility.PRIVATE
-        if protection in _IN_STATE_REPOSITORY:
+        if protection in _ON_THE_BRANCH and self.isolation is Isolation.REPOSITORY:
             return self.environment.state_visibility or of_application
         return of_application
 
@@ -119,7 +139,11 @@ def degraded_production(environment: Environment, report: Enforcement) -> tuple[
     """The problem that production gets less than it asks for and nobody accepted that, if so."""
     if kind_of(environment) is not EnvironmentKind.PRODUCTION or environment.allow_degraded or not report.degraded:
         return ()
-    missing = [protection.value for protection in report.requested if protection not in report.achieved]
+    lost = [protection for protection in report.requested if protection not in report.achieved]
+    accepted = {Protection.ISOLATED_CREDENTIAL} if environment.accept_shared_bypass else set()
+    if set(lost) <= accepted:
+        return ()
+    missing = [protection.value for protection in lost]
     reasons = " ".join(report.why[: len(missing)])
     return (
         Problem(
@@ -136,7 +160,14 @@ def _requested(case: _Case) -> Iterator[Protection]:
     # Without a credential (retired, or none wanted) no promotion runs, so there is nothing to approve or to review.
     without_writer = (Protection.FORWARD_ONLY, Protection.LOCKED_REPOSITORY, Protection.SECRET_IN_ENVIRONMENT)
     idle = case.kind is not EnvironmentKind.REVIEW and not case.writable
-    yield from without_writer if idle else ALWAYS[case.kind]
+    for protection in without_writer if idle else ALWAYS[case.kind]:
+        # In the application's own repository other branches and tags are other people's work: nothing locks them.
+        if protection is not Protection.LOCKED_REPOSITORY or case.isolation is Isolation.REPOSITORY:
+            yield protection
+    if environment.required_checks:
+        yield Protection.REQUIRED_CHECKS
+    if environment.required_deployments:
+        yield Protection.REQUIRED_DEPLOYMENTS
     if case.writable and has_code_owners(application):
         yield Protection.CODE_OWNERS
     if environment.reviewers:
@@ -156,6 +187,11 @@ def _missing(case: _Case, protection: Protection) -> str | None:
             f"{case.price_plan.value} with a repository that is {visibility.value}."
         )
     environment = case.environment
+    if protection is Protection.ISOLATED_CREDENTIAL and case.isolation is Isolation.SHARED:
+        return (
+            f"{protection.value}: GitHub's bypass for deploy keys means every write key of {case.state_repository}, so "
+            "each environment's key there can move the branch of each other one."
+        )
     reviewed = bool(environment.reviewers)
     unset = {
         Protection.REQUIRED_REVIEWERS: not reviewed,
@@ -184,6 +220,9 @@ def _limits(case: _Case) -> Iterable[str]:
     yield (
         f"The credential of '{name}' can write refs of {case.state_repository} that are neither branches nor tags, "
         "such as refs/notes/*: no ruleset covers them."
+        if case.isolation is Isolation.REPOSITORY
+        else f"The credential of '{name}' can write every branch and tag of {case.state_repository} that no ruleset "
+        "protects: isolation by repository would lock them."
     )
     if not has_code_owners(case.application):
         yield (

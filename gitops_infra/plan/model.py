@@ -4,7 +4,7 @@ Components register exactly this, workflows and access reports derive from it, t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gitops_infra.topology.vocabulary import (
@@ -40,10 +40,14 @@ class BypassKind(StrEnum):
 
 @dataclass(frozen=True)
 class BypassActor:
-    """Whoever the rules of one ruleset do not bind. `id` is None for kinds that have none."""
+    """Whoever the rules of one ruleset do not bind. `id` is None for kinds that have none.
+
+    A user whose id is not known is named by `login`, and looked up with one call.
+    """
 
     kind: BypassKind
     id: int | None = None
+    login: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Rules:
     required_linear_history: bool = False
     pull_request: PullRequestRule | None = None
     required_checks: tuple[str, ...] = ()
+    required_deployments: tuple[str, ...] = ()
+    """Environments that the commit must have been deployed to, in the same repository."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ class Ruleset:
     """One repository ruleset. `include` and `exclude` hold full refs or `~ALL`."""
 
     key: str
-    """Suffix of the logical name: `writers`, `integrity`, `locked-branches`, `locked-tags`, `default-branch`."""
+    """Suffix of the logical name: `writers`, `integrity`, `locked-branches`, `locked-tags` in a state repository;
+    `default-branch`, `release-tags`, `branch-writers`, `branch-integrity`, `branch-gates` in an application's."""
     name: str
     target: RefKind
     include: tuple[str, ...]
@@ -114,12 +121,15 @@ class LabelSpec:
 
 @dataclass(frozen=True)
 class Actions:
-    """Actions permissions. `allowed` None leaves the repository's setting alone."""
+    """Actions permissions."""
 
     enabled: bool
-    sha_pinning: bool = True
-    patterns: tuple[str, ...] = ()
+    sha_pinning: bool | None = True
+    """None: left alone."""
+    patterns: tuple[str, ...] | None = ()
+    """Beside GitHub's own actions only these may be used; None: the selection is left alone."""
     read_only_token: bool = True
+    """Whether the workflow token's default is made read-only; False: left alone."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,8 @@ class Repository:
     existing: bool
     visibility: Visibility
     default_branch: str
+    imported: bool = False
+    """An existing repository that the stack takes over as it is; it then knows its settings, and changes named ones."""
     description: str | None = None
     auto_init: bool = False
     linear_history: bool = False
@@ -169,14 +181,50 @@ class DeploymentPolicy:
     admins_bypass: bool = False
 
 
+class CredentialKind(StrEnum):
+    """What moves an environment branch."""
+
+    DEPLOY_KEY = "deploy key"
+    APP = "GitHub App"
+    MACHINE_USER = "machine user"
+
+
 @dataclass(frozen=True)
 class Credential:
     """The one credential that may move the branch, and the environment secret that holds it."""
 
-    title: str
-    """Title of the deploy key on the forge; carries the generation."""
+    kind: CredentialKind
+    repository: str
+    """`owner/name` of the repository whose branch it moves."""
     secret_name: str
-    generation: int
+    generation: int = 1
+    """Of a deploy key; the others are rotated where they come from."""
+    title: str | None = None
+    """Title of the deploy key on the forge; carries the generation."""
+    app: int | None = None
+    """Id of the GitHub App."""
+    user: str | None = None
+    """Login of the machine user."""
+    user_id: int | None = None
+    """Its numeric id; None: looked up, one call."""
+    key: str | None = None
+    """Configuration key of the App's or machine user's private key."""
+
+    @property
+    def holder(self) -> str:
+        """Who it is, in words: `GitHub App 17`."""
+        words = {CredentialKind.APP: f" {self.app}", CredentialKind.MACHINE_USER: f" {self.user}"}
+        return f"{self.kind}{words.get(self.kind, '')}"
+
+
+@dataclass(frozen=True)
+class FormerPlace:
+    """Where an environment's branch was before its isolation changed: kept, and moved by nobody."""
+
+    state: Repository | None
+    """The state repository that it had; None where it was in the application's."""
+    rulesets: tuple[Ruleset, ...] = ()
+    """Rulesets that guard it in the application's repository, without a bypass."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +242,16 @@ class Environment:
     """None for review and for retired environments."""
     policy: DeploymentPolicy
     manifests: str
+    repository: str | None = None
+    """`owner/name` of the repository that holds the branch; None for review."""
+    rulesets: tuple[Ruleset, ...] = ()
+    """Rulesets of the branch where it is in the application's repository."""
+    former: FormerPlace | None = None
+    """Where the branch was before the isolation changed, until that is forgotten."""
+    formerly: str | None = None
+    """Name before it was renamed."""
+    paths: tuple[str, ...] = ()
+    """Folders whose changes start a promotion by themselves; empty: any change does."""
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Secret name -> configuration key."""
@@ -242,6 +300,24 @@ class Plan:
     environments: tuple[Environment, ...]
     promotions: tuple[Promotion, ...]
     enforcement: Mapping[str, Enforcement]
+    known_hosts: tuple[str, ...] = ()
+    """Host key lines of the forge's SSH server; empty for github.com, whose key is known."""
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        """Every repository with all of its rulesets: the application's, then the state repositories, old ones too."""
+        own = self.application.rulesets + tuple(ruleset for each in self.environments for ruleset in _guarding(each))
+        states = [
+            state
+            for each in self.environments
+            for state in (each.state, each.former.state if each.former else None)
+            if state is not None
+        ]
+        return (replace(self.application, rulesets=own), *states)
+
+    def holds(self, environment: "Environment") -> Repository | None:
+        """The repository that holds the environment's branch, as in `repositories`; None for review."""
+        return next((each for each in self.repositories if each.full_name == environment.repository), None)
 
     def environment(self, name: str) -> Environment:
         """The environment of that name. Raises KeyError."""
@@ -249,3 +325,8 @@ class Plan:
             if environment.name == name:
                 return environment
         raise KeyError(name)
+
+
+def _guarding(environment: Environment) -> tuple[Ruleset, ...]:
+    """What an environment adds to the rulesets of the application's repository."""
+    return environment.rulesets + (environment.former.rulesets if environment.former else ())

@@ -5,7 +5,19 @@ from enum import StrEnum
 
 from gitops_infra.plan.actors import Actor, ActorKind, Mechanism, Operation, Prediction, secrets_of
 from gitops_infra.plan.capabilities import Capability, capabilities
-from gitops_infra.plan.model import BypassActor, BypassKind, Environment, Plan, RefKind, Repository, Rules, Ruleset
+from gitops_infra.plan.model import (
+    BypassActor,
+    BypassKind,
+    Credential,
+    CredentialKind,
+    Environment,
+    Plan,
+    RefKind,
+    Repository,
+    Rules,
+    Ruleset,
+)
+from gitops_infra.topology.rules.isolation import ACTIONS_APP
 from gitops_infra.topology.vocabulary import Visibility
 
 
@@ -45,13 +57,29 @@ _JOBS = {
 _ROLE_IDS = {2: Level.MAINTAIN, 4: Level.WRITE, 5: Level.ADMIN}
 """GitHub's actor ids of repository roles in a bypass list."""
 
-_ACTIONS_APP = 15368
-"""GitHub's id of the App behind every job token."""
+_REACH = {
+    CredentialKind.DEPLOY_KEY: (
+        Mechanism.KEY_SCOPE,
+        "the write deploy key of {}",
+        "a deploy key authenticates to its own repository only",
+    ),
+    CredentialKind.APP: (
+        Mechanism.APP_SCOPE,
+        "the App that is installed on {}",
+        "the App is installed on its own repository only",
+    ),
+    CredentialKind.MACHINE_USER: (
+        Mechanism.ROLE,
+        "the machine user with the role write in {}",
+        "the machine user has a role in its own repository only",
+    ),
+}
+"""How far a credential reaches: by what mechanism, in its own repository, and in any other."""
 
 _FORBIDDEN_BY = {
-    Operation.PUSH: ("update", "pull_request", "required_checks"),
-    Operation.PUSH_FOREIGN: ("update", "pull_request", "required_checks"),
-    Operation.FORCE_PUSH: ("update", "non_fast_forward", "pull_request", "required_checks"),
+    Operation.PUSH: ("update", "pull_request"),
+    Operation.PUSH_FOREIGN: ("update", "pull_request", "required_checks", "required_deployments"),
+    Operation.FORCE_PUSH: ("update", "non_fast_forward", "pull_request", "required_checks", "required_deployments"),
     Operation.DELETE: ("deletion",),
     Operation.CREATE: ("creation", "pull_request"),
     Operation.MERGE_REVIEWED: ("update",),
@@ -86,8 +114,7 @@ class Predictor:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        states = (each.state for each in plan.environments if each.state is not None)
-        self.repositories = {each.full_name: each for each in (plan.application, *states)}
+        self.repositories = {each.full_name: each for each in plan.repositories}
         """By full name, the application first."""
         self._environments = {each.name: each for each in plan.environments}
 
@@ -103,23 +130,21 @@ class Predictor:
             return Prediction(level is not Level.NONE, words, mechanism)
         if level.rank < Level.WRITE.rank:
             return Prediction(allowed=False, rule=words, mechanism=mechanism)
-        if actor.kind is ActorKind.CREDENTIAL and operation in _MERGES:
-            words = "a deploy key has no access to the API"
+        credential = self.credential(actor)
+        if credential is not None and credential.kind is not CredentialKind.APP and operation in _MERGES:
+            words = "an SSH key has no access to the API"
             return Prediction(allowed=False, rule=words, mechanism=Mechanism.KEY_SCOPE)
         return self._by_rulesets(actor, where, ref, operation)
 
     def level(self, actor: Actor, repository: Repository) -> tuple[Level, Mechanism, str]:
         """What the actor may do there before any rule, by which mechanism, in words."""
-        if (actor.kind is ActorKind.CREDENTIAL) is (actor.environment is None):
-            raise ValueError("a credential belongs to an environment, and nothing else does")
-        if actor.environment is not None:
-            own = self._environment(actor.environment)
-            if own.credential is None:
-                raise ValueError(f"environment '{own.name}' has no credential")
-            if own.state is not None and own.state.full_name == repository.full_name:
-                return Level.WRITE, Mechanism.KEY_SCOPE, f"the write deploy key of {repository.full_name}"
-            return Level.NONE, Mechanism.KEY_SCOPE, "a deploy key authenticates to its own repository only"
         public = Level.READ if repository.visibility is Visibility.PUBLIC else Level.NONE
+        credential = self.credential(actor)
+        if credential is not None:
+            mechanism, own, others = _REACH[credential.kind]
+            if credential.repository == repository.full_name:
+                return Level.WRITE, mechanism, own.format(repository.full_name)
+            return Level.NONE if credential.kind is CredentialKind.DEPLOY_KEY else public, mechanism, others
         if actor.kind in _ROLES:
             level = _ROLES[actor.kind]
             if level is Level.NONE:
@@ -129,6 +154,17 @@ class Predictor:
             level = _JOBS[actor.kind]
             return level, Mechanism.TOKEN_SCOPE, f"a job token of this repository, at most {level.value}"
         return public, Mechanism.TOKEN_SCOPE, "a job token writes to its own repository only"
+
+    def credential(self, actor: Actor) -> Credential | None:
+        """The credential that the actor is; None for all others. Raises ValueError for one that does not exist."""
+        if (actor.kind is ActorKind.CREDENTIAL) is (actor.environment is None):
+            raise ValueError("a credential belongs to an environment, and nothing else does")
+        if actor.environment is None:
+            return None
+        own = self._environment(actor.environment)
+        if own.credential is None:
+            raise ValueError(f"environment '{own.name}' has no credential")
+        return own.credential
 
     def _by_rulesets(self, actor: Actor, repository: Repository, ref: str, operation: Operation) -> Prediction:
         """What the rulesets say to someone who may write: every ruleset that names the ref must let it pass."""
@@ -140,7 +176,7 @@ class Predictor:
             broken = next((rule for rule in _FORBIDDEN_BY[operation] if _forbids(ruleset.rules, rule)), None)
             if broken is None:
                 continue
-            if not any(_bypasses(entry, actor, level) for entry in ruleset.bypass):
+            if not any(_bypasses(entry, actor, level, self.credential(actor)) for entry in ruleset.bypass):
                 return Prediction(allowed=False, rule=f"{ruleset.name}: {broken}", mechanism=Mechanism.RULESET)
             bypassed.append(f"{ruleset.name}: {broken}")
         if bypassed:
@@ -185,16 +221,24 @@ def _forbids(rules: Rules, rule: str) -> bool:
     return bool(getattr(rules, rule))
 
 
-def _bypasses(entry: BypassActor, actor: Actor, level: Level) -> bool:
-    """Whether that entry of a bypass list means the actor. Single users and teams are no actor of a plan."""
+def _bypasses(entry: BypassActor, actor: Actor, level: Level, credential: Credential | None) -> bool:
+    """Whether that entry of a bypass list means the actor. Other users, and teams, are no actor of a plan.
+
+    For a deploy key it is enough that it is one: it authenticates to its own repository only, so who comes this far
+    has a key of the very repository.
+    """
     match entry.kind:
         case BypassKind.DEPLOY_KEY:
-            return actor.kind is ActorKind.CREDENTIAL
+            return credential is not None and credential.kind is CredentialKind.DEPLOY_KEY
         case BypassKind.REPOSITORY_ROLE:
             return actor.kind in _ROLES and level.rank >= _ROLE_IDS.get(entry.id or 0, Level.ADMIN).rank
         case BypassKind.ORGANIZATION_ADMIN:
             return actor.kind is ActorKind.OWNER
         case BypassKind.INTEGRATION:
-            return actor.kind in _JOBS and entry.id == _ACTIONS_APP
+            own = credential is not None and credential.kind is CredentialKind.APP and credential.app == entry.id
+            return own or (actor.kind in _JOBS and entry.id == ACTIONS_APP)
+        case BypassKind.USER:
+            user = credential is not None and credential.kind is CredentialKind.MACHINE_USER
+            return user and credential is not None and (entry.id, entry.login) == (credential.user_id, credential.user)
         case _:
             return False

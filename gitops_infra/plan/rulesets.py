@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from gitops_infra.plan.model import BypassActor, BypassKind, PullRequestRule, RefKind, Repository, Rules, Ruleset
 from gitops_infra.topology.application import Application
+from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem
 
 MAX_RULESETS = 60
@@ -36,6 +37,35 @@ def state_rulesets(environment: str, ref: str, *, writable: bool, linear_history
         Ruleset("integrity", f"{name} integrity", RefKind.BRANCH, (ref,), integrity),
         Ruleset("locked-branches", f"{name} locked branches", RefKind.BRANCH, (ALL,), _LOCKED, exclude=(ref,)),
         Ruleset("locked-tags", f"{name} locked tags", RefKind.TAG, (ALL,), _LOCKED),
+    )
+
+
+def branch_rulesets(
+    environment: Environment, ref: str, *, writer: BypassActor | None, linear_history: bool
+) -> tuple[Ruleset, ...]:
+    """The rulesets of one environment's branch `ref` (a full ref) in the application's own repository.
+
+    `writer` None: nobody moves it. What a commit must have passed stands in a ruleset of its own, which the writer does
+    not bypass.
+    """
+    name = f"gitops: {environment.name}"
+    integrity = Rules(deletion=True, non_fast_forward=True, required_linear_history=linear_history)
+    gates = Rules(
+        required_checks=tuple(environment.required_checks or ()),
+        required_deployments=tuple(environment.required_deployments or ()),
+    )
+    writers = Ruleset(
+        "branch-writers",
+        f"{name} writers",
+        RefKind.BRANCH,
+        (ref,),
+        Rules(creation=True, update=True),
+        bypass=() if writer is None else (writer,),
+    )
+    return (
+        writers,
+        Ruleset("branch-integrity", f"{name} integrity", RefKind.BRANCH, (ref,), integrity),
+        *([Ruleset("branch-gates", f"{name} gates", RefKind.BRANCH, (ref,), gates)] if gates != Rules() else []),
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Optional
 
+from pydantic import Field
+
 from gitops_infra.topology.model import Model
 from gitops_infra.topology.vocabulary import RepositoryRole, Visibility
 
@@ -35,12 +37,15 @@ class Application(Model):
     """Repository name, without the owner."""
     existing: Optional[bool] = False
     """True: content and settings are left alone and protection is added around them."""
+    import_: Optional[bool] = Field(default=False, alias="import")
+    """For an existing repository: true takes the repository itself into the stack, with the settings it has. Only those
+    that are named here are ever changed, and it is never deleted."""
     default_branch: Optional[str] = "main"
     """Must be `main` for a new repository: GitHub creates it."""
     visibility: Optional[Visibility] = Visibility.PRIVATE
     """For an existing repository: what it is, not what it should become."""
     description: Optional[str] = None
-    """Description of a new repository, at most 350 characters."""
+    """Description of a new or imported repository, at most 350 characters."""
     linear_history: Optional[bool] = False
     """True: the default branch accepts no merge commits."""
     code_owners: Optional[bool] = False
@@ -56,6 +61,9 @@ class Application(Model):
     labels: Optional[list[Label]] = None
     """Issue labels of a new repository."""
     allowed_actions: Optional[list[str]] = None
-    """Patterns of actions that a new repository may use beside GitHub's own, such as `acme/*`."""
+    """Patterns of actions that may be used beside GitHub's own, such as `acme/*`. Given for an imported repository, all
+    others are forbidden there from then on."""
+    sha_pinning: Optional[bool] = None
+    """Whether workflows must name actions by commit. Default: true for a new repository, left alone otherwise."""
     allow_destroy: Optional[bool] = False
     """True: `pulumi destroy` deletes what was made here. Never deletes an existing repository."""

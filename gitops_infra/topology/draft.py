@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from gitops_infra.topology.translate import is_list, model_in, nearest
+from gitops_infra.topology.translate import is_list, keys, model_in, nearest
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,11 +24,12 @@ def draft(model: type[M], data: object) -> M:
     values: dict[str, Any] = {}
     if given is not None:
         fields = model.model_fields
-        unknown = [key for key in given if key not in fields]
+        unknown = [key for key in given if key not in keys(model)]
         meant = {nearest(key, fields) for key in unknown if isinstance(key, str)}
         for name, field in fields.items():
-            if name in given:
-                values |= _readable(model, name, given[name])
+            key = field.alias if field.alias in given else name
+            if key in given:
+                values |= _readable(model, name, given[key])
             elif not field.is_required() and name not in meant:
                 values[name] = field.get_default(call_default_factory=True)
     result = model.model_construct(**values)

@@ -17,6 +17,20 @@ class Reviewer(Model):
     """Numeric id. Given: no call is made to look it up."""
 
 
+class Writer(Model):
+    """Who moves the branch under `branch` isolation, and nobody else. Exactly one of `app` and `user`."""
+
+    app: Optional[int] = None
+    """Id of a GitHub App of this environment alone (not of its installation): `gitops-infra app create` makes one."""
+    user: Optional[str] = None
+    """Login of a machine user of this environment alone, who has the role write in the repository."""
+    id: Optional[int] = None
+    """Numeric id of the machine user. Given: no call is made to look it up."""
+    key: str
+    """Key of a secret value in the stack's configuration: the App's private key (PEM), or an SSH private key of the
+    machine user."""
+
+
 class Environment(Model):
     """One environment: its branch, its credential, who approves, what its jobs may read."""
 
@@ -28,8 +42,19 @@ class Environment(Model):
     """Environment branch, an exact name. Default `env/<name>`; `review` has none."""
     isolation: Optional[Isolation] = Isolation.REPOSITORY
     """How far the credential reaches."""
+    writer: Optional[Writer] = None
+    """The App or machine user that moves the branch, under `branch` isolation only."""
     state_repository: Optional[str] = None
     """Repository that holds the branch under `repository` isolation. Default `<application>-env-<name>`."""
+    formerly: Optional[str] = None
+    """Name before it was renamed. Branch, state repository and key keep the names that were made of it."""
+    moved_from: Optional[Isolation] = None
+    """Isolation before it was changed. While this is set, the branch in its old place is kept and locked."""
+    required_checks: Optional[list[str]] = None
+    """Names of status checks that a commit must have passed before it may reach the branch. Not under `repository`
+    isolation, where the commit is in another repository than its checks."""
+    required_deployments: Optional[list[str]] = None
+    """Environments that a commit must have been deployed to before it may reach the branch. As `required_checks`."""
     reviewers: Optional[list[Reviewer]] = None
     """At most six; one approval is enough."""
     prevent_self_review: Optional[bool] = True
@@ -38,6 +63,8 @@ class Environment(Model):
     """Delay before a deployment starts, 0 to 43,200 minutes."""
     manifests: Optional[str] = None
     """Folder of this environment's manifests in the application repository. Default `deploy/<name>`."""
+    paths: Optional[list[str]] = None
+    """Folders of a monorepo: only a change below one of them starts a promotion by itself. Default: any change."""
     variables: Optional[dict[str, str]] = None
     """CI variables of this environment."""
     secrets: Optional[dict[str, str]] = None

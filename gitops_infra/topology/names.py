@@ -197,6 +197,17 @@ _TAGS = (
     ),
 )
 
+_HOST_KEY = (
+    _EMPTY,
+    _too_long(2000),
+    _CONTROL,
+    _Row(
+        r"\A(?![A-Za-z0-9.:,*\[\]-]+ (ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*\Z)",
+        "is no line of a known_hosts file",
+        "Give `host type key`, as `ssh-keyscan` prints it and the server's administrator confirms it",
+    ),
+)
+
 _CONFIGURATION_KEY = (
     _EMPTY,
     _too_long(MAX_VARIABLE_NAME, "Give the key under which the secret is stored, not the secret"),
@@ -264,4 +275,5 @@ code_owner = _check(_CODE_OWNER, "Owner in a CODEOWNERS file.")
 action_pattern = _check(_ACTION, "Pattern of actions that may run.")
 check_name = _check(_CHECK, "Name of a status check.")
 description = _check(_DESCRIPTION, "Description of a repository.")
+host_key = _check(_HOST_KEY, "Line of a known_hosts file: host, type and key.")
 variable_value = _check(_VALUE, "Value of an Actions variable.")

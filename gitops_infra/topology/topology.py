@@ -20,9 +20,13 @@ class Topology(Model):
     """The repository with the code and the manifests."""
     environments: list[Environment]
     """At least one: where the application is deployed to."""
+    repositories: Optional[list[Application]] = None
+    """Further repositories of the application. Each has a branch and a credential of its own in every environment."""
     promotions: Optional[list[Promotion]] = None
     """Default: the default branch to staging, then by approval to production."""
     owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
     """What kind of account the owner is."""
     forge: Optional[Forge] = Forge.GITHUB
     """Where the repositories live."""
+    known_hosts: Optional[list[str]] = None
+    """Host key lines of the forge's SSH server, for any server but github.com, whose key is known."""

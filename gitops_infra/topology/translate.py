@@ -82,6 +82,11 @@ def _nearest(word: str, known: tuple[str, ...]) -> str | None:
     return by_fold[near[0]] if near else None
 
 
+def keys(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys that users write: the names of the fields, `import` for `import_`."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
 def called(model: type[BaseModel]) -> str:
     """What a model is called in messages: `state repository` for `StateRepositoryArgs`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", model.__name__.removesuffix("Args")).lower()
@@ -98,7 +103,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], data: object, *,
         owner = _owner(model, location)
         by_place.setdefault(where, _problem(where, location, detail, owner))
         if detail["type"] == "extra_forbidden" and owner:
-            misspelt.add(path(*location[:-1], nearest(str(location[-1]), owner.model_fields) or ""))
+            misspelt.add(path(*location[:-1], nearest(str(location[-1]), keys(owner)) or ""))
     # Who misspelt a key need not be told as well that the right one is missing.
     yield from (by_place[where] for where in by_place if by_place[where].code != "missing-key" or where not in misspelt)
 
@@ -124,7 +129,7 @@ def _missing(where: str, location: Sequence[str | int], _: ErrorDetails, owner: 
 def _unknown(where: str, location: Sequence[str | int], _: ErrorDetails, owner: type[BaseModel] | None) -> Problem:
     key = str(location[-1])
     noun = called(owner) if owner else "mapping"
-    known = sorted(owner.model_fields) if owner else []
+    known = sorted(keys(owner)) if owner else []
     near = nearest(key, known)
     remedy = f"Did you mean `{near}`?" if near else "Remove it; known keys are " + ", ".join(known)
     article = "an" if noun[0] in "aeiou" else "a"

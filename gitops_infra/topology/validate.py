@@ -1,25 +1,25 @@
 """Refuses a topology that cannot be right: everything wrong with it at once."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from gitops_infra.topology.draft import draft, skip_unreadable
 from gitops_infra.topology.problems import ROOT, Problem, TopologyError, in_order
-from gitops_infra.topology.rules import application, collection, environments, promotions
+from gitops_infra.topology.rules import application, collection, environments, isolation, promotions
 from gitops_infra.topology.rules.values import value_problems
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.translate import called, problems_of
 
 M = TypeVar("M", bound=BaseModel)
 
-RULES: tuple[Callable[[Topology], Iterator[Problem]], ...] = (
-    *application.RULES,
-    *collection.RULES,
-    *promotions.RULES,
-)
-"""Rules over the whole topology. Rules over one object are in `environments` and `promotions`."""
+RULES: tuple[Callable[[Topology], Iterator[Problem]], ...] = (*collection.RULES, *promotions.RULES)
+"""Rules over the whole topology."""
+EACH_REPOSITORY = application.RULES
+EACH_ENVIRONMENT = (*environments.EACH_ENVIRONMENT, *isolation.EACH_ENVIRONMENT)
+EACH_PROMOTION = promotions.EACH_PROMOTION
 
 
 def validate(data: object) -> Topology:
@@ -49,14 +49,27 @@ def _problems(topology: Topology) -> Iterator[Problem]:
     yield from value_problems(topology)
     for rule in RULES:
         yield from _run(rule, topology)
+    yield from _of_repository(topology)
     with skip_unreadable():
-        for index, environment in enumerate(topology.environments):
-            for environment_rule in environments.EACH_ENVIRONMENT:
-                yield from _run(environment_rule, topology, index, environment)
+        for index, application in enumerate(topology.repositories or ()):
+            for problem in _of_repository(topology.model_copy(update={"application": application})):
+                place, dot, rest = problem.where.partition(".")
+                where = f"repositories[{index}]{dot}{rest}" if place == "application" else problem.where
+                yield replace(problem, where=where)
     with skip_unreadable():
         for index, promotion in enumerate(topology.promotions or ()):
-            for promotion_rule in promotions.EACH_PROMOTION:
+            for promotion_rule in EACH_PROMOTION:
                 yield from _run(promotion_rule, topology, index, promotion)
+
+
+def _of_repository(topology: Topology) -> Iterator[Problem]:
+    """What is wrong with `application`, and with the environments where it is deployed from."""
+    for rule in EACH_REPOSITORY:
+        yield from _run(rule, topology)
+    with skip_unreadable():
+        for index, environment in enumerate(topology.environments):
+            for environment_rule in EACH_ENVIRONMENT:
+                yield from _run(environment_rule, topology, index, environment)
 
 
 def _run(rule: Callable[..., Iterator[Problem]], *objects: Any) -> Iterator[Problem]:

@@ -95,3 +95,5 @@ class Protection(StrEnum):
     PREVENT_SELF_REVIEW = "prevent_self_review"
     WAIT_TIMER = "wait_timer"
     NO_ADMIN_BYPASS = "no_admin_bypass"
+    REQUIRED_CHECKS = "required_checks"
+    REQUIRED_DEPLOYMENTS = "required_deployments"

@@ -18,7 +18,12 @@ VALID: dict[str, Any] = {
         "owners": ["@acme/platform", "@alice"],
         "required_reviews": 2,
         "required_checks": ["test (3.11)"],
-        "grants": [{"role": "write", "team": "developers"}, {"role": "read", "user": "bob"}],
+        "grants": [
+            {"role": "write", "team": "developers"},
+            {"role": "read", "user": "bob"},
+            {"role": "maintain", "team": "platform"},
+            {"role": "write", "user": "alice"},
+        ],
         "labels": [{"name": "kind:bug", "color": "d73a4a", "description": "Something is wrong"}],
         "allowed_actions": ["acme/*"],
     },

@@ -134,7 +134,7 @@ def _actions(actions: Actions) -> dict[str, Any]:
         "allowed_actions_config": github.ActionsRepositoryPermissionsAllowedActionsConfigArgs(
             github_owned_allowed=True,
             verified_allowed=False,
-            patterns_alloweds=list(actions.patterns),
+            patterns_alloweds=list(actions.patterns or ()),
         ),
         "sha_pinning_required": actions.sha_pinning,
     }

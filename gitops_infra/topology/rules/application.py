@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from gitops_infra.topology import names
+from gitops_infra.topology.application import Application
+from gitops_infra.topology.draft import skip_unreadable
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.secret_shapes import shown
 from gitops_infra.topology.topology import Topology
@@ -14,8 +16,14 @@ PLANS: Mapping[OwnerKind, tuple[PricePlan, ...]] = {
 }
 """Which plans GitHub sells to whom. Source: GitHub's plans, docs."""
 
-ONLY_NEW = ("labels", "allowed_actions", "description")
+ONLY_NEW = ("labels",)
 """Settings that are written to a new repository and left alone in an existing one."""
+
+ONLY_OURS = ("allowed_actions", "description", "sha_pinning")
+"""Settings that are written to a repository that is new or imported."""
+
+WRITING = (RepositoryRole.WRITE, RepositoryRole.MAINTAIN, RepositoryRole.ADMIN)
+"""Roles that may push."""
 
 
 def price_plan_of_another_owner(topology: Topology) -> Iterator[Problem]:
@@ -89,16 +97,73 @@ def owners_of_existing(topology: Topology) -> Iterator[Problem]:
 
 
 def settings_of_existing(topology: Topology) -> Iterator[Problem]:
-    """The settings of an existing repository are left alone."""
-    if topology.application.existing:
-        for key in ONLY_NEW:
-            if getattr(topology.application, key):
-                yield Problem(
-                    path("application", key),
-                    "setting-of-existing",
-                    f"`{key}` is written to new repositories only, and this one exists",
-                    "Remove it here and set it in the repository",
-                )
+    """The settings of an existing repository are left alone, those of an imported one until they are named."""
+    application = topology.application
+    if not application.existing:
+        return
+    for key in ONLY_NEW:
+        if getattr(application, key):
+            yield Problem(
+                path("application", key),
+                "setting-of-existing",
+                f"`{key}` is written to new repositories only, and this one exists",
+                "Remove it here and set it in the repository",
+            )
+    for key in ONLY_OURS:
+        if not application.import_ and getattr(application, key) is not None:
+            yield Problem(
+                path("application", key),
+                "setting-of-existing",
+                f"`{key}` is written to new and imported repositories only, and this one exists",
+                "Set `import: true` to manage its settings here, or remove it and set it in the repository",
+            )
+
+
+def import_of_new(topology: Topology) -> Iterator[Problem]:
+    """Only what exists can be imported."""
+    if topology.application.import_ and not topology.application.existing:
+        yield Problem(
+            path("application", "import"),
+            "import-of-new",
+            "a repository that the topology makes cannot be imported",
+            "Set `existing: true` if it exists, or remove `import`",
+        )
+
+
+def import_allows_no_destroy(topology: Topology) -> Iterator[Problem]:
+    """An existing repository is never deleted."""
+    if topology.application.existing and topology.application.allow_destroy:
+        yield Problem(
+            path("application", "allow_destroy"),
+            "destroy-of-existing",
+            "an existing repository is never deleted",
+            "Remove `allow_destroy`",
+        )
+
+
+def code_owner_without_write(topology: Topology) -> Iterator[Problem]:
+    """GitHub ignores such a code owner, and with nobody else in the line no pull request could ever be merged."""
+    application = topology.application
+    able = _granted(application, WRITING) | {topology.owner.casefold()}
+    for index, owner in enumerate(application.owners or ()):
+        name = owner.removeprefix("@")
+        if name.rpartition("/")[2].casefold() not in able:
+            yield Problem(
+                path("application", "owners", index),
+                "code-owner-without-write",
+                f"code owner {shown(owner)} has no role that may write, so GitHub would ignore the review",
+                "Add it under `grants` with `role: write` or a stronger one",
+            )
+
+
+def _granted(application: Application, roles: tuple[RepositoryRole, ...]) -> set[str]:
+    """Names of teams and users that have one of the roles by the topology, in small letters."""
+    found = set()
+    for grant in application.grants or ():
+        with skip_unreadable():
+            if grant.role in roles:
+                found.add((grant.team or grant.user or "").casefold())
+    return found
 
 
 def teams_of_a_user(topology: Topology) -> Iterator[Problem]:
@@ -184,6 +249,9 @@ RULES = (
     code_owners_of_new,
     owners_of_existing,
     settings_of_existing,
+    import_of_new,
+    import_allows_no_destroy,
+    code_owner_without_write,
     teams_of_a_user,
     teams_of_another_owner,
     role_of_a_users_repository,

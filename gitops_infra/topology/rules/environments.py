@@ -16,7 +16,15 @@ MAX_REVIEWERS = 6
 MAX_OWN: Mapping[str, int] = {"secrets": 99, "variables": 98}
 """GitHub allows 100 of each per environment; one secret and two variables are made for the credential."""
 
-WRITE_KEYS = ("branch", "state_repository", "state_visibility")
+WRITE_KEYS = (
+    "branch",
+    "writer",
+    "state_repository",
+    "state_visibility",
+    "moved_from",
+    "required_checks",
+    "required_deployments",
+)
 """What only an environment with a branch has."""
 
 

@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from gitops_infra.topology import names
 from gitops_infra.topology.application import Application, Grant, Label
-from gitops_infra.topology.environment import Environment, Reviewer
+from gitops_infra.topology.environment import Environment, Reviewer, Writer
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.promotion import Promotion
 from gitops_infra.topology.secret_shapes import looks_random, secret_shape, shown
 from gitops_infra.topology.topology import Topology
-from gitops_infra.topology.vocabulary import Forge, Isolation, Method, Trigger
+from gitops_infra.topology.vocabulary import Forge, Method, Trigger
 
 Key = tuple[type[BaseModel], str]
 Parts = tuple[str | int, ...]
@@ -39,6 +39,7 @@ class Range(NamedTuple):
 
 NAMES: Mapping[Key, Name] = {
     (Topology, "owner"): Name("owner", "bad-owner", names.login),
+    (Topology, "known_hosts"): Name("host key", "bad-host-key", names.host_key, show=False),
     (Application, "name"): Name("repository", "bad-repository-name", names.repository_name),
     (Application, "default_branch"): Name("branch", "bad-branch-name", names.branch_name),
     (Application, "description"): Name("description", "bad-text", names.description, show=False),
@@ -55,7 +56,12 @@ NAMES: Mapping[Key, Name] = {
     (Environment, "name"): Name("environment name", "bad-environment-name", names.environment_name),
     (Environment, "branch"): Name("branch", "bad-branch-name", names.branch_name),
     (Environment, "state_repository"): Name("repository", "bad-repository-name", names.repository_name),
+    (Environment, "formerly"): Name("environment name", "bad-environment-name", names.environment_name),
     (Environment, "manifests"): Name("folder", "bad-folder", names.folder),
+    (Environment, "paths"): Name("folder", "bad-folder", names.folder),
+    (Environment, "required_checks"): Name("check", "bad-check-name", names.check_name),
+    (Writer, "user"): Name("user", "bad-user", names.login),
+    (Writer, "key"): Name("value", "bad-configuration-key", names.configuration_key, show=False),
     (Environment, "variables"): Name("value", "bad-variable-value", names.variable_value, show=False),
     (Environment, "secrets"): Name("value", "bad-configuration-key", names.configuration_key, show=False),
     (Promotion, "tags"): Name("tag pattern", "bad-tag-pattern", names.tag_pattern),
@@ -72,14 +78,12 @@ RANGES: Mapping[Key, Range] = {
     (Environment, "wait_minutes"): Range(0, 43_200, " minutes (30 days)"),
     (Environment, "generation"): Range(1, 1_000_000, ", one more for each rotation"),
     (Reviewer, "id"): Range(1, 2**53 - 1, " as numeric id"),
+    (Writer, "id"): Range(1, 2**53 - 1, " as numeric id"),
+    (Writer, "app"): Range(1, 2**53 - 1, " as App id"),
 }
 
 NOT_AVAILABLE: Mapping[Key, Mapping[StrEnum, str]] = {
     (Topology, "forge"): {Forge.GITLAB: "Use `forge: github`"},
-    (Environment, "isolation"): {
-        Isolation.BRANCH: "Use `isolation: repository`",
-        Isolation.SHARED: "Use `isolation: repository`",
-    },
     (Promotion, "trigger"): {
         Trigger.ON_ITEM_PULL_REQUEST: "Use `on_default_branch`, `on_approval` or `on_release`",
     },
@@ -90,8 +94,15 @@ NOT_AVAILABLE: Mapping[Key, Mapping[StrEnum, str]] = {
 }
 """Words of the vocabulary that are refused by name until they do what they say."""
 
-ONE_OF: Mapping[type[BaseModel], tuple[str, str]] = {Grant: ("team", "user"), Reviewer: ("team", "user")}
-"""Models in which exactly one of two keys is given."""
+ONE_OF: Mapping[type[BaseModel], tuple[str, str, str]] = {
+    Grant: ("team", "user", "user-or-team"),
+    Reviewer: ("team", "user", "user-or-team"),
+    Writer: ("app", "user", "app-or-user"),
+}
+"""Models in which exactly one of two keys is given, and the code of the problem."""
+
+SECRET_KEYS: frozenset[Key] = frozenset({(Environment, "secrets"), (Writer, "key")})
+"""Texts that name a configuration value: where a generated secret in their place would be a leak."""
 
 
 def value_problems(model: BaseModel, *, at: Parts = ()) -> Iterator[Problem]:
@@ -110,10 +121,14 @@ def value_problems(model: BaseModel, *, at: Parts = ()) -> Iterator[Problem]:
             if isinstance(item, BaseModel):
                 yield from value_problems(item, at=where)
             elif isinstance(item, str) and not isinstance(item, StrEnum):
-                yield from _text(_fact(NAMES, model, field), item, where, is_key=field == "secrets")
+                yield from _text(_fact(NAMES, model, field), item, where, is_key=_is_secret_key(model, field))
         if isinstance(value, dict):
             for key in value:
                 yield from _text(_fact(KEYS, model, field), key, (*place, key), is_key=False)
+
+
+def _is_secret_key(model: BaseModel, field: str) -> bool:
+    return any((cls, field) in SECRET_KEYS for cls in type(model).__mro__)
 
 
 def _fact(table: Mapping[Key, Any], model: BaseModel, field: str) -> Any:
@@ -161,15 +176,15 @@ def _word(fact: Mapping[StrEnum, str], value: object, place: Parts) -> Iterator[
 
 
 def _one_of(model: BaseModel, at: Parts) -> Iterator[Problem]:
-    keys = next((ONE_OF[cls] for cls in type(model).__mro__ if cls in ONE_OF), None)
-    if keys is None or not all(key in model.__dict__ for key in keys):
+    fact = next((ONE_OF[cls] for cls in type(model).__mro__ if cls in ONE_OF), None)
+    if fact is None or not all(key in model.__dict__ for key in fact[:2]):
         return
-    given = [key for key in keys if getattr(model, key) is not None]
+    first, second, code = fact
+    given = [key for key in (first, second) if getattr(model, key) is not None]
     if len(given) != 1:
-        first, second = keys
         yield Problem(
             path(*at),
-            "user-or-team",
+            code,
             f"both `{first}` and `{second}` are given" if given else f"neither `{first}` nor `{second}` is given",
             f"Give exactly one of `{first}` and `{second}`",
         )
