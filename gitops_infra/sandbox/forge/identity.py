@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitops_infra.sandbox.forge.model import Account, DeployKey, Repository, Role, Token
+from gitops_infra.sandbox.forge.model import Account, App, DeployKey, Installation, Repository, Role, Token
+from gitops_infra.sandbox.forge.scopes import ALL_SCOPES, allowed_in_organization, allowed_in_repository
 from gitops_infra.sandbox.forge.store import Store
 
 ACTIONS_APP_ID = 15368
@@ -47,6 +48,9 @@ class IdentityKind(StrEnum):
     ANONYMOUS = "anonymous"
     USER = "user"
     APP = "app"
+    """An installation of an App."""
+    INTEGRATION = "integration"
+    """An App as itself, by a JWT: good for the calls about the App and its installations only."""
     JOB = "job"
     DEPLOY_KEY = "deploy_key"
 
@@ -60,13 +64,27 @@ class Identity:
     """As shown in logs: a login, `slug[bot]`, `deploy key 'title'`, `anonymous`."""
     user_id: int | None = None
     app_id: int | None = None
-    """`APP`: the App's id; `JOB`: 15368."""
+    """`APP` and `INTEGRATION`: the App's id; `JOB`: 15368."""
+    installation_id: int | None = None
     deploy_key_id: int | None = None
     token_id: int | None = None
     repository_id: int | None = None
     """`JOB` and `DEPLOY_KEY`: the only repository it is good for."""
     permissions: Mapping[str, str] | None = None
     """`contents` -> `write`; None: all that the user's role allows."""
+    scopes: frozenset[str] | None = None
+    """`USER` with a classic token: its scopes. None: no such token, so no such limit."""
+    repository_ids: frozenset[int] | None = None
+    """The repositories that a token was limited to; None: it was not."""
+    owner_id: int | None = None
+    """`USER` with a fine-grained token: the only account whose repositories it reaches."""
+    approved: bool = True
+    """False for a fine-grained token that waits for the organisation: it reads what is public."""
+
+    @property
+    def integration(self) -> bool:
+        """Whether GitHub speaks of it as an integration: Apps and jobs."""
+        return self.kind in {IdentityKind.APP, IdentityKind.INTEGRATION, IdentityKind.JOB}
 
 
 ANONYMOUS = Identity(IdentityKind.ANONYMOUS, "anonymous")
@@ -82,9 +100,7 @@ def from_token(store: Store, value: str | None) -> Identity | None:
     if not value:
         return ANONYMOUS
     token = store.token(digest(value))
-    if token is None or not alive(store, token):
-        return None
-    return of_token(store, token)
+    return None if token is None or not alive(store, token) else of_token(store, token)
 
 
 def alive(store: Store, token: Token) -> bool:
@@ -93,29 +109,45 @@ def alive(store: Store, token: Token) -> bool:
 
 
 def of_token(store: Store, token: Token) -> Identity | None:
-    """The identity of a token record, whether alive or not; None when its user or App is gone."""
-    if token.kind == "pat":
-        user = store.accounts.get(token.user_id or 0)
-        return (
-            None
-            if user is None
-            else Identity(
-                IdentityKind.USER, user.login, user_id=user.id, token_id=token.id, permissions=token.permissions
-            )
-        )
-    if token.kind == "installation":
-        app = store.apps.get(token.app_id or 0)
-        return (
-            None
-            if app is None
-            else Identity(
-                IdentityKind.APP,
-                f"{app.slug}[bot]",
-                app_id=app.id,
-                token_id=token.id,
-                permissions=dict(app.permissions if token.permissions is None else token.permissions),
-            )
-        )
+    """The identity of a token record, whether alive or not; None when its user, App or installation is gone."""
+    return _OF_KIND[token.kind](store, token)
+
+
+def _of_personal(store: Store, token: Token) -> Identity | None:
+    user = store.accounts.get(token.user_id or 0)
+    if user is None:
+        return None
+    classic = token.permissions is None
+    return Identity(
+        IdentityKind.USER,
+        user.login,
+        user_id=user.id,
+        token_id=token.id,
+        permissions=token.permissions,
+        scopes=frozenset(ALL_SCOPES if token.scopes is None else token.scopes) if classic else None,
+        repository_ids=_frozen(token.repository_ids),
+        owner_id=token.owner_id,
+        approved=token.approved,
+    )
+
+
+def _of_installation(store: Store, token: Token) -> Identity | None:
+    installation = store.installations.get(token.installation_id or 0)
+    app = installation and store.apps.get(installation.app_id)
+    if not installation or not app:
+        return None
+    return Identity(
+        IdentityKind.APP,
+        f"{app.slug}[bot]",
+        app_id=app.id,
+        installation_id=installation.id,
+        token_id=token.id,
+        permissions=lesser(installation.permissions, token.permissions),
+        repository_ids=_frozen(token.repository_ids),
+    )
+
+
+def _of_job(_store: Store, token: Token) -> Identity | None:
     return Identity(
         IdentityKind.JOB,
         "github-actions[bot]",
@@ -124,6 +156,26 @@ def of_token(store: Store, token: Token) -> Identity | None:
         repository_id=token.repository_id,
         permissions=dict(token.permissions or {}),
     )
+
+
+_OF_KIND = {"pat": _of_personal, "installation": _of_installation, "job": _of_job}
+
+
+def of_app(app: App) -> Identity:
+    """An App as itself, not as one of its installations."""
+    return Identity(IdentityKind.INTEGRATION, f"{app.slug}[bot]", app_id=app.id)
+
+
+def lesser(granted: Mapping[str, str], asked: Mapping[str, str] | None) -> dict[str, str]:
+    """Of each permission the weaker level of what was granted and what was asked for; all that was granted for None."""
+    if asked is None:
+        return dict(granted)
+    both = {name: (granted[name], level) for name, level in asked.items() if name in granted}
+    return {name: min(levels, key=LEVELS.index) for name, levels in both.items()}
+
+
+def _frozen(ids: set[int] | None) -> frozenset[int] | None:
+    return None if ids is None else frozenset(ids)
 
 
 def of_user(user: Account) -> Identity:
@@ -139,9 +191,9 @@ def normalised_key(key: str) -> str:
 def from_ssh_key(store: Store, key: str) -> Identity | None:
     """The identity behind an SSH public key: a user's or a living deploy key. None when no such key is known."""
     wanted = normalised_key(key)
-    for user in store.accounts.values():
-        if wanted in user.ssh_keys:
-            return of_user(user)
+    for user_key in store.user_keys.values():
+        if user_key.key == wanted:
+            return of_user(store.accounts[user_key.user_id])
     for deploy_key in store.deploy_keys.values():
         if deploy_key.key == wanted:
             return of_deploy_key(deploy_key) if deploy_key_alive(store, deploy_key) else None
@@ -186,6 +238,12 @@ def role(store: Store, identity: Identity, repository: Repository) -> Role | Non
 
 
 def _user_role(store: Store, identity: Identity, repository: Repository) -> Role | None:
+    if not identity.approved or identity.owner_id not in {None, repository.owner_id}:
+        return None
+    if identity.repository_ids is not None and repository.id not in identity.repository_ids:
+        return None
+    if not allowed_in_repository(identity.scopes, "metadata", "read", public=repository.visibility == "public"):
+        return None
     user, owner = identity.user_id or 0, store.accounts[repository.owner_id]
     if user == owner.id or user in owner.owners:
         return Role.ADMIN
@@ -199,12 +257,18 @@ def _user_role(store: Store, identity: Identity, repository: Repository) -> Role
 
 
 def _app_role(store: Store, identity: Identity, repository: Repository) -> Role | None:
-    app = store.apps[identity.app_id or 0]
-    if app.account_id != repository.owner_id:
+    installation = store.installations.get(identity.installation_id or 0)
+    if installation is None or not covers(installation, repository):
         return None
-    if app.repository_ids is not None and repository.id not in app.repository_ids:
+    if identity.repository_ids is not None and repository.id not in identity.repository_ids:
         return None
     return _role_of_permissions(identity.permissions or {})
+
+
+def covers(installation: Installation, repository: Repository) -> bool:
+    """Whether the installation was given the repository."""
+    selected = installation.repository_ids
+    return installation.account_id == repository.owner_id and (selected is None or repository.id in selected)
 
 
 def _bound_role(_store: Store, identity: Identity, repository: Repository) -> Role | None:
@@ -225,6 +289,7 @@ _ROLES = {
     IdentityKind.ANONYMOUS: _no_role,
     IdentityKind.USER: _user_role,
     IdentityKind.APP: _app_role,
+    IdentityKind.INTEGRATION: _no_role,
     IdentityKind.JOB: _bound_role,
     IdentityKind.DEPLOY_KEY: _bound_role,
 }
@@ -234,13 +299,17 @@ def may(store: Store, identity: Identity, repository: Repository, permission: st
     """Whether the identity has `permission` at `level` (`read` or `write`) on the repository.
 
     Users need the role of `ROLE_FOR`; Apps, jobs, deploy keys and fine-grained tokens need the permission itself
-    (a fine-grained token needs both). Raises KeyError for a permission that the table does not know.
+    (a fine-grained token needs both), classic tokens the scope. Raises KeyError for a permission that the table does
+    not know.
     """
     needed = ROLE_FOR[(permission, level)]
     if level == "read" and needed is Role.READ and repository.visibility == "public":
         return True
     own = _ROLES[identity.kind](store, identity, repository)  # what a public repository gives anyone is not enough
     if own is None or (identity.kind is IdentityKind.USER and not own.at_least(needed)):
+        return False
+    public = repository.visibility == "public"
+    if not allowed_in_repository(identity.scopes, permission, level, public=public):
         return False
     held = identity.permissions
     return held is None or permission == "metadata" or grants(held, permission, level)
@@ -257,15 +326,18 @@ def may_organization(store: Store, identity: Identity, account: Account, permiss
 
     Owners have all of them; members may read, and create repositories (`repositories`, `write`), by GitHub's default.
     """
+    name = "administration" if permission == "repositories" else permission
     if identity.kind is IdentityKind.USER:
         user = identity.user_id or 0
+        if not identity.approved or identity.owner_id not in {None, account.id}:
+            return False
         as_member = level == "read" or permission == "repositories"
         allowed = user == account.id or user in account.owners or (as_member and user in account.members)
         held = identity.permissions
-        name = "administration" if permission == "repositories" else permission
-        return allowed and (held is None or grants(held, name, level))
+        scoped = allowed_in_organization(identity.scopes, permission, level)
+        return allowed and scoped and (held is None or grants(held, name, level))
     if identity.kind is IdentityKind.APP:
-        name = "administration" if permission == "repositories" else permission
-        app = store.apps[identity.app_id or 0]
-        return app.account_id == account.id and grants(identity.permissions or {}, name, level)
+        installation = store.installations.get(identity.installation_id or 0)
+        here = installation is not None and installation.account_id == account.id
+        return here and grants(identity.permissions or {}, name, level)
     return False

@@ -46,8 +46,20 @@ class Account:
     """Organisations: whether repositories may have deploy keys."""
     default_repository_permission: str = "read"
     """Organisations: what a member may do in every repository: `none` or a role name."""
-    ssh_keys: list[str] = field(default_factory=list)
-    """Users: `type base64` public keys that authenticate them over SSH."""
+    approves_tokens: bool = False
+    """Organisations: whether a fine-grained token of a member waits for an owner's approval."""
+
+
+@dataclass
+class UserKey:
+    """An SSH key that authenticates a user, such as a machine user."""
+
+    id: int
+    user_id: int
+    title: str
+    key: str
+    """`type base64`, without comment."""
+    created_at: float
 
 
 @dataclass
@@ -68,17 +80,65 @@ class Team:
 
 
 @dataclass
+class AppKey:
+    """The public half of one private key of an App; several may be live."""
+
+    fingerprint: str
+    """`SHA256:` and base64, as GitHub's settings page shows it."""
+    public: str
+    """PEM."""
+    created_at: float
+
+
+@dataclass
 class App:
-    """A GitHub App with one installation on one account."""
+    """A GitHub App. What it can reach is a matter of its installations."""
 
     id: int
     slug: str
-    account_id: int
-    installation_id: int
+    owner_id: int
     permissions: dict[str, str]
-    """Permission name -> `read` or `write`, such as `contents`, `administration`, `workflows`."""
+    """What it asks for: permission name -> `read`, `write` or `admin`, such as `contents`, `workflows`."""
+    name: str = ""
+    client_id: str = ""
+    events: list[str] = field(default_factory=list)
+    keys: list[AppKey] = field(default_factory=list)
+    public: bool = False
+    """Whether accounts other than the owner may install it."""
+    homepage: str = ""
+    description: str = ""
+    webhook_secret: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
+    """SHA-256 of the value, in hexadecimal."""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+@dataclass
+class Installation:
+    """An App on one account. An App has at most one there."""
+
+    id: int
+    app_id: int
+    account_id: int
+    permissions: dict[str, str]
+    """What the account granted; an App that asks for more later gets it when the account agrees."""
     repository_ids: set[int] | None = None
-    """None: all repositories of the account."""
+    """None: all repositories of the account, also those to come."""
+    events: list[str] = field(default_factory=list)
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+@dataclass
+class ManifestCode:
+    """What the manifest flow hands to a browser, to be exchanged once, within an hour, for the App's secrets."""
+
+    id: int
+    digest: str
+    """SHA-256 of the code, in hexadecimal."""
+    app_id: int
+    expires_at: float
 
 
 @dataclass
@@ -91,11 +151,21 @@ class Token:
     kind: str
     """`pat` (personal), `installation` (App) or `job` (a CI job's GITHUB_TOKEN)."""
     user_id: int | None = None
-    app_id: int | None = None
+    installation_id: int | None = None
     repository_id: int | None = None
     """Job tokens: the only repository it is good for."""
     permissions: dict[str, str] | None = None
-    """None: all that the user may do (a classic personal token with `repo`, `workflow` and `admin:org`)."""
+    """Fine-grained personal tokens: what they may do, and None for classic ones. Installation tokens: the part of the
+    installation's permissions that was asked for, None: all of them."""
+    repository_ids: set[int] | None = None
+    """Fine-grained personal and installation tokens: the selected repositories; None: all that the user or the
+    installation reaches."""
+    owner_id: int | None = None
+    """Fine-grained personal tokens: the resource owner; None: not limited to one, which GitHub does not offer."""
+    scopes: list[str] | None = None
+    """Classic personal tokens: their scopes."""
+    approved: bool = True
+    """Fine-grained personal tokens: False while the organisation has not agreed: it reads public things only."""
     expires_at: float | None = None
     revoked: bool = False
 
@@ -225,6 +295,8 @@ class Repository:
     """Base64 seed of the key pair that secrets are sealed for."""
     next_number: int = 1
     """Number of the next pull request."""
+    template_id: int | None = None
+    """The template repository that it was made from."""
 
 
 @dataclass

@@ -299,8 +299,9 @@ def _app_problem(store: Store, repository: Repository, number: int) -> str | Non
     if number == ACTIONS_APP_ID:
         owner = store.accounts[repository.owner_id]
         return None if owner.kind == "Organization" else f"Actor GitHub Actions integration {_OUTSIDE}"
-    app = store.apps.get(number)
-    return None if app and app.account_id == repository.owner_id else f"Actor integration {number} {_OUTSIDE}"
+    here = (i for i in store.installations.values() if i.account_id == repository.owner_id)
+    app = next((store.apps[i.app_id] for i in here if i.app_id == number), None)
+    return None if app else f"Actor integration {number} {_OUTSIDE}"
 
 
 _ACTOR_PROBLEMS = {"Team": _team_problem, "User": _user_problem, "Integration": _app_problem}

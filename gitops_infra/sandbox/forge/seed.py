@@ -1,46 +1,30 @@
-"""Filling a forge: people, organisations, teams, repositories, roles, tokens and Apps, without asking anybody."""
+"""Filling a forge without asking anybody: people, organisations, teams, repositories, roles and credentials."""
 
-import base64
-import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
 from gitops_infra.sandbox.forge.git.bare import BareRepository
-from gitops_infra.sandbox.forge.identity import digest, normalised_key
-from gitops_infra.sandbox.forge.model import Account, App, Repository, Role, Team, Token
-from gitops_infra.sandbox.forge.rest.keys import in_use, well_formed
+from gitops_infra.sandbox.forge.model import Account, Repository, Role, Team
 from gitops_infra.sandbox.forge.rest.repositories import make
 from gitops_infra.sandbox.forge.rest.teams import slug_of
-from gitops_infra.sandbox.forge.store import Store
+from gitops_infra.sandbox.forge.seed_credentials import Credentials
+from gitops_infra.sandbox.forge.seed_lookup import split
 
-TOKEN_PREFIXES = {"pat": "ghp_", "fine_grained": "github_pat_", "installation": "ghs_", "job": "ghs_"}
-"""As GitHub's, so that scanners and masks that know them recognise a leaked one."""
-Found = TypeVar("Found")
 PRICE_PLANS = ("free", "pro", "team", "enterprise")
 
 
-class Seeding:
+class Seeding(Credentials):
     """Methods that write records directly. Each is one transaction; each raises ValueError for bad input."""
-
-    store: Store
 
     def add_user(self, login: str, ssh_key: str | None = None, price_plan: str = "free") -> Account:
         """A new user; `ssh_key` is an OpenSSH public key line that authenticates them."""
         with self.store.transaction():
             self._check_new(login, price_plan)
             user = Account(self.store.new_id(), login, "User", price_plan=price_plan)
-            if ssh_key is not None:
-                user.ssh_keys.append(self._checked_key(ssh_key))
             self.store.add(user)
+            if ssh_key is not None:
+                self.add_ssh_key(login, ssh_key)
             return user
-
-    def add_ssh_key(self, login: str, ssh_key: str) -> None:
-        """One more public key that authenticates the user."""
-        with self.store.transaction():
-            user = self.user(login)
-            user.ssh_keys.append(self._checked_key(ssh_key))
-            self.store.save(user)
 
     def add_organization(
         self,
@@ -100,7 +84,7 @@ class Seeding:
         With `source`, all its branches and tags come along, and the branch checked out there is the default branch
         when `default_branch` does not exist in it.
         """
-        owner, name = self._split(full_name)
+        owner, name = split(full_name)
         with self.store.transaction():
             account = self.account(owner)
             repository = make(
@@ -128,86 +112,6 @@ class Seeding:
             repository.collaborators[self.user(login).id] = held
             self.store.save(repository)
 
-    def token(self, login: str, permissions: Mapping[str, str] | None = None, expires_in: float | None = None) -> str:
-        """The value of a new personal token; with `permissions` a fine-grained one. `expires_in` is in seconds."""
-        with self.store.transaction():
-            user = self.user(login)
-            kind = "pat" if permissions is None else "fine_grained"
-            value = new_token_value(kind)
-            self.store.add(
-                Token(
-                    id=self.store.new_id(),
-                    digest=digest(value),
-                    kind="pat",
-                    user_id=user.id,
-                    permissions=None if permissions is None else dict(permissions),
-                    expires_at=None if expires_in is None else self.store.now() + expires_in,
-                )
-            )
-            return value
-
-    def app(
-        self, owner: str, slug: str, permissions: Mapping[str, str], repositories: Iterable[str] | None = None
-    ) -> App:
-        """A GitHub App installed on an account: on all its repositories, or on those named (`owner/name`)."""
-        with self.store.transaction():
-            account = self.account(owner)
-            if any(known.slug == slug for known in self.store.apps.values()):
-                raise ValueError(f"app {slug!r} exists already")
-            ids = None if repositories is None else {self.repository(name).id for name in repositories}
-            app = App(self.store.new_id(), slug, account.id, self.store.new_id(), dict(permissions), ids)
-            self.store.add(app)
-            return app
-
-    def app_token(self, app: App | str, expires_in: float = 3600) -> str:
-        """The value of a new installation token of an App (or its slug). `expires_in` is in seconds."""
-        slug = app if isinstance(app, str) else app.slug
-        with self.store.transaction():
-            found = next((known for known in self.store.apps.values() if known.slug == slug), None)
-            if found is None:
-                raise ValueError(f"no app {slug!r}")
-            value = new_token_value("installation")
-            expires_at = self.store.now() + expires_in
-            record = Token(self.store.new_id(), digest(value), "installation", app_id=found.id, expires_at=expires_at)
-            self.store.add(record)
-            return value
-
-    def revoke(self, token: str) -> None:
-        """Makes a token worthless, and with a personal token the deploy keys it made."""
-        with self.store.transaction():
-            record = self.store.token(digest(token))
-            if record is None:
-                raise ValueError("no such token")
-            record.revoked = True
-            self.store.save(record)
-
-    # Looking up
-
-    def account(self, login: str) -> Account:
-        """The user or organisation. Raises ValueError without one."""
-        return _found(self.store.account(login), f"no user or organisation {login!r}")
-
-    def user(self, login: str) -> Account:
-        """The user. Raises ValueError without one."""
-        return _found(self.store.user(login), f"no user {login!r}")
-
-    def organization(self, login: str) -> Account:
-        """The organisation. Raises ValueError without one."""
-        account = self.store.account(login)
-        organization = account if account and account.kind == "Organization" else None
-        return _found(organization, f"no organisation {login!r}")
-
-    def repository(self, full_name: str) -> Repository:
-        """The repository `owner/name`. Raises ValueError without one."""
-        return _found(self.store.repository(*self._split(full_name)), f"no repository {full_name!r}")
-
-    @staticmethod
-    def _split(full_name: str) -> tuple[str, str]:
-        owner, slash, name = full_name.partition("/")
-        if not (owner and slash and name):
-            raise ValueError(f"{full_name!r} is not of the form owner/name")
-        return owner, name
-
     def _check_new(self, login: str, price_plan: str) -> None:
         if not login or not login.replace("-", "").isalnum() or not login.isascii():
             raise ValueError(f"{login!r} is no login: letters, digits and hyphens")
@@ -215,22 +119,3 @@ class Seeding:
             raise ValueError(f"{login!r} exists already")
         if price_plan not in PRICE_PLANS:
             raise ValueError(f"{price_plan!r} is no price plan: one of {', '.join(PRICE_PLANS)}")
-
-    def _checked_key(self, line: str) -> str:
-        key = normalised_key(line)
-        if not well_formed(key):
-            raise ValueError("the SSH key is not an OpenSSH public key")
-        if in_use(self.store, key):
-            raise ValueError("the SSH key is already in use")
-        return key
-
-
-def new_token_value(kind: str) -> str:
-    """A random token value with the prefix of its kind."""
-    return TOKEN_PREFIXES[kind] + base64.b32encode(secrets.token_bytes(25)).decode().lower()
-
-
-def _found(value: Found | None, message: str) -> Found:
-    if value is None:
-        raise ValueError(message)
-    return value

@@ -22,6 +22,8 @@ from gitops_infra.sandbox.forge.model import (
     DeployKey,
     Deployment,
     EnvironmentRecord,
+    Installation,
+    ManifestCode,
     PullRequest,
     PushRecord,
     Repository,
@@ -29,6 +31,7 @@ from gitops_infra.sandbox.forge.model import (
     Status,
     Team,
     Token,
+    UserKey,
 )
 from gitops_infra.sandbox.forge.record_codec import decode, encode
 
@@ -39,7 +42,10 @@ FIRST_ID = 100_001
 KINDS: Mapping[type, str] = {
     Account: "account",
     Team: "team",
+    UserKey: "user_key",
     App: "app",
+    Installation: "installation",
+    ManifestCode: "manifest_code",
     Token: "token",
     DeployKey: "deploy_key",
     Ruleset: "ruleset",
@@ -50,6 +56,9 @@ KINDS: Mapping[type, str] = {
     Deployment: "deployment",
     PushRecord: "push",
 }
+FORMAT = 2
+"""Of the records on disk; kept in SQLite's `user_version`. A store of another format is refused, not misread."""
+
 RECORD_TYPES = {kind: record_type for record_type, kind in KINDS.items()}
 
 SCHEMA = """
@@ -60,6 +69,10 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 
 class StoreInUseError(RuntimeError):
     """Another process has the directory open; two would overwrite each other's records."""
+
+
+class StoreFormatError(RuntimeError):
+    """The directory was written by another version of this package."""
 
 
 class _Owned(Protocol):
@@ -73,7 +86,7 @@ class Store:
     """Everything the forge knows, by kind and id. Hold `lock` while reading several records that must agree."""
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
-        """Opens `directory/forge.sqlite3`, or creates it. Raises StoreInUseError when another process holds it."""
+        """Opens `directory/forge.sqlite3`, or creates it. Raises StoreInUseError, StoreFormatError."""
         self.lock = threading.RLock()
         self.directory = directory
         self._clock = clock
@@ -94,11 +107,23 @@ class Store:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(SCHEMA)
+        self._check_format()
         for number, kind, body in self._connection.execute("SELECT id, kind, body FROM records ORDER BY id"):
             self._remember(kind, number, decode(RECORD_TYPES[kind], body))
         row = self._connection.execute("SELECT value FROM counters WHERE name = 'id'").fetchone()
         self._next_id = self._saved_id = row[0] if row else FIRST_ID
         self._remove_orphans()
+
+    def _check_format(self) -> None:
+        [found] = self._connection.execute("PRAGMA user_version").fetchone()
+        filled = self._connection.execute("SELECT 1 FROM records LIMIT 1").fetchone()
+        if filled and found != FORMAT:
+            self.close()
+            raise StoreFormatError(
+                f"{self.directory} was written by another version of gitops-infra (format {found}, not {FORMAT}):"
+                " `gitops-infra sandbox reset` empties it, or give another directory"
+            )
+        self._connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _remove_orphans(self) -> None:
         """Removes git data whose record a killed create or delete did not leave behind."""
@@ -219,9 +244,24 @@ class Store:
         return MappingProxyType(self._records["team"])
 
     @property
+    def user_keys(self) -> Mapping[int, UserKey]:
+        """SSH keys of users."""
+        return MappingProxyType(self._records["user_key"])
+
+    @property
     def apps(self) -> Mapping[int, App]:
-        """Installed GitHub Apps."""
+        """GitHub Apps, installed or not."""
         return MappingProxyType(self._records["app"])
+
+    @property
+    def installations(self) -> Mapping[int, Installation]:
+        """Installations of Apps on accounts."""
+        return MappingProxyType(self._records["installation"])
+
+    @property
+    def manifest_codes(self) -> Mapping[int, ManifestCode]:
+        """Codes of the manifest flow that were not exchanged yet, expired ones too."""
+        return MappingProxyType(self._records["manifest_code"])
 
     @property
     def tokens(self) -> Mapping[int, Token]:
@@ -283,6 +323,19 @@ class Store:
         """The team of that slug."""
         teams = (t for t in self.teams.values() if t.organization_id == organization.id)
         return next((t for t in teams if t.slug == slug.lower()), None)
+
+    def app(self, slug: str) -> App | None:
+        """The App of that slug."""
+        return next((a for a in self.apps.values() if a.slug == slug.lower()), None)
+
+    def installation(self, app: App, account: Account) -> Installation | None:
+        """The App's installation on the account."""
+        here = (i for i in self.installations.values() if i.app_id == app.id)
+        return next((i for i in here if i.account_id == account.id), None)
+
+    def keys_of(self, user: Account) -> list[UserKey]:
+        """The user's SSH keys, oldest first."""
+        return [key for _, key in sorted(self.user_keys.items()) if key.user_id == user.id]
 
     def token(self, digest: str) -> Token | None:
         """The token whose value has this SHA-256 (hexadecimal), valid or not."""

@@ -2,12 +2,14 @@
 
 from gitops_infra.sandbox.forge.rest import (
     actions,
+    apps,
     branches,
     collaborators,
     commits,
     contents,
     deployments,
     environments,
+    installations,
     keys,
     labels,
     organizations,
@@ -19,6 +21,7 @@ from gitops_infra.sandbox.forge.rest import (
     service,
     statuses,
     teams,
+    templates,
     variables,
 )
 
@@ -26,9 +29,12 @@ TABLES = tuple(
     module.ROUTES
     for module in (
         service,
+        apps,
+        installations,
         organizations,
         teams,
         repositories,
+        templates,
         collaborators,
         keys,
         rulesets,

@@ -69,7 +69,7 @@ def well_formed(key: str) -> bool:
 
 def in_use(store: Store, key: str) -> bool:
     """Whether the key is a user's or another repository's: a key authenticates exactly one of them."""
-    if any(key in account.ssh_keys for account in store.accounts.values()):
+    if any(known.key == key for known in store.user_keys.values()):
         return True
     return any(known.key == key and deploy_key_exists(store, known) for known in store.deploy_keys.values())
 

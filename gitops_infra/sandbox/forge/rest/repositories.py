@@ -5,7 +5,7 @@ import shutil
 from typing import Any
 
 from gitops_infra.sandbox.forge.git.bare import ABSENT, FORGE, BareRepository
-from gitops_infra.sandbox.forge.identity import IdentityKind, may, role
+from gitops_infra.sandbox.forge.identity import may, role
 from gitops_infra.sandbox.forge.model import Account, Repository, Role
 from gitops_infra.sandbox.forge.responses import NO_CONTENT, Refusal, Response, invalid, not_found, timestamp
 from gitops_infra.sandbox.forge.rest import shapes
@@ -84,17 +84,26 @@ def _create(call: Call, owner: Account) -> Response:
     visibility = body.get("visibility") or ("private" if body.get("private") else "public")
     repository = make(call.store, owner, body["name"], visibility=visibility, auto_init=bool(body.get("auto_init")))
     _change_settings(repository, body)
-    if call.identity.user_id not in (None, owner.id):
-        repository.collaborators[call.identity.user_id or 0] = Role.ADMIN
-    app = call.store.apps.get(call.identity.app_id or 0)
-    if app is not None and app.repository_ids is not None:
-        app.repository_ids.add(repository.id)
-        call.store.save(app)
+    welcome(call, owner, repository)
     if (team := call.store.teams.get(body.get("team_id") or 0)) and team.organization_id == owner.id:
         team.repositories[repository.id] = Role.READ
         call.store.save(team)
     call.store.save(repository)
     return Response(201, full_shape(call, repository))
+
+
+def welcome(call: Call, owner: Account, repository: Repository) -> None:
+    """Gives whoever made the repository what GitHub gives: an administrator's role, or a place in the installation.
+
+    Source: GitHub, "Installing your own GitHub App": repositories that the App creates are granted automatically.
+    """
+    if call.identity.user_id not in (None, owner.id):
+        repository.collaborators[call.identity.user_id or 0] = Role.ADMIN
+    installation = call.store.installations.get(call.identity.installation_id or 0)
+    if installation is not None and installation.repository_ids is not None:
+        installation.repository_ids.add(repository.id)
+        call.store.save(installation)
+    call.store.save(repository)
 
 
 def make(  # noqa: PLR0913  (what a repository starts with, all but the first three by name)
@@ -169,20 +178,6 @@ def list_own(call: Call) -> Response:
     call.user()
     found = (r for r in call.store.repositories.values() if _has_part(call, r))
     return call.page(shape(call, repository) for repository in found)
-
-
-def list_of_installation(call: Call) -> Response:
-    """Repositories that the App's token reaches."""
-    if call.identity.kind is not IdentityKind.APP:
-        raise Refusal(
-            403,
-            "You must authenticate with an installation access token"
-            " in order to list repositories for an installation.",
-        )
-    app = call.store.apps[call.identity.app_id or 0]
-    reach = app.repository_ids
-    owned = (r for r in call.store.repositories.values() if r.owner_id == app.account_id)
-    return call.page((shape(call, r) for r in owned if reach is None or r.id in reach), "repositories")
 
 
 def _has_part(call: Call, repository: Repository) -> bool:
@@ -315,7 +310,7 @@ def shape(call: Call, repository: Repository) -> dict[str, Any]:
     owner = call.store.accounts[repository.owner_id]
     full_name = f"{owner.login}/{repository.name}"
     url, html_url = f"{call.api_url}/repos/{full_name}", f"{call.base_url}/{full_name}"
-    settings = {**SETTINGS, **repository.settings}
+    settings = _settings(repository)
     return {
         "id": repository.id,
         "node_id": shapes.node_id("R", repository.id),
@@ -343,6 +338,12 @@ def shape(call: Call, repository: Repository) -> dict[str, Any]:
     }
 
 
+def _settings(repository: Repository) -> dict[str, Any]:
+    """What is set, and GitHub's defaults for the rest. Everybody may fork a public repository, whatever is set."""
+    forking = {"allow_forking": True} if repository.visibility == "public" else {}
+    return {**SETTINGS, **repository.settings, **forking}
+
+
 _MERGE_SETTINGS = (
     "allow_squash",
     "allow_merge",
@@ -360,7 +361,10 @@ def full_shape(call: Call, repository: Repository) -> dict[str, Any]:
     """The repository as it stands alone, with the merge settings when the identity may see them."""
     body = shape(call, repository)
     if may(call.store, call.identity, repository, "contents", "write"):
-        body |= {**SETTINGS, **repository.settings}
+        body |= _settings(repository)
+    template = call.store.repositories.get(repository.template_id or 0)
+    if template is not None and role(call.store, call.identity, template) is not None:
+        body["template_repository"] = shape(call, template)
     owner = call.store.accounts[repository.owner_id]
     return body | ({"organization": shapes.account(call, owner)} if owner.kind == "Organization" else {})
 
@@ -371,7 +375,6 @@ ROUTES: Routes = {
     ("POST", "/user/repos"): create_own,
     ("GET", "/user/repos"): list_own,
     ("GET", "/users/{username}/repos"): list_of_user,
-    ("GET", "/installation/repositories"): list_of_installation,
     ("GET", "/repos/{owner}/{repo}"): get,
     ("PATCH", "/repos/{owner}/{repo}"): update,
     ("DELETE", "/repos/{owner}/{repo}"): delete,

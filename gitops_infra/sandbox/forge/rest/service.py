@@ -54,7 +54,7 @@ def user_keys(call: Call) -> Response:
     user = call.store.user(call["username"])
     if user is None:
         raise not_found()
-    return call.page([{"id": number, "key": key} for number, key in enumerate(user.ssh_keys, start=1)])
+    return call.page({"id": key.id, "key": key.key} for key in call.store.keys_of(user))
 
 
 def user_gpg_keys(call: Call) -> Response:
