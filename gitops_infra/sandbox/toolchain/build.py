@@ -136,7 +136,7 @@ def _compile(recipe: Recipe, go: Go, cache: Cache, progress: Progress, lock: int
     (cache.build / _UNFINISHED).touch()
 
     def make(binary: Path) -> None:
-        command = [str(go.command), "build", "-trimpath", "-buildvcs=false"]
+        command = [str(go.command), *recipe.command, "-trimpath", "-buildvcs=false"]
         if recipe.tags:
             command += ["-tags", ",".join(recipe.tags)]
         command += ["-ldflags", " ".join(recipe.ldflags), "-o", str(binary), recipe.package]
@@ -147,7 +147,7 @@ def _compile(recipe: Recipe, go: Go, cache: Cache, progress: Progress, lock: int
                 lines = "\n".join(f"  {line}" for line in tail) or "  (Go wrote nothing)"
                 raise ToolError(
                     f"{recipe.name} {recipe.version}",
-                    f"go build failed (exit code {code}, Go {go.release}):\n{lines}\n",
+                    f"go {recipe.command[0]} failed (exit code {code}, Go {go.release}):\n{lines}\n",
                     explain("\n".join(tail), recipe),
                 )
 

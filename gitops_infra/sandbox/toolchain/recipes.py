@@ -96,4 +96,31 @@ GH = Recipe(
 )
 """GitHub's own command line: a client of the forge that nobody here wrote."""
 
-RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH)}
+CONFORMANCE = Recipe(
+    name="conformance",
+    version="6.13.0",
+    binary="github-provider-tests",
+    module=MODULES / "conformance",
+    package="github.com/integrations/terraform-provider-github/v6/github",
+    ldflags=("-s", "-w"),
+    minutes=0.7,
+    megabytes=36,
+    tests=True,
+    optional=True,
+)
+"""The upstream provider's own acceptance tests: the version is upstream's, not pulumi-github's."""
+
+OPENTOFU = Recipe(
+    name="opentofu",
+    version="1.12.6",
+    binary="tofu",
+    module=MODULES / "opentofu",
+    package="github.com/opentofu/opentofu/cmd/tofu",
+    ldflags=("-s", "-w", "-X", "github.com/opentofu/opentofu/version.dev=no"),
+    minutes=4.0,
+    megabytes=115,
+    optional=True,
+)
+"""The command line that upstream's acceptance tests drive."""
+
+RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH, CONFORMANCE, OPENTOFU)}

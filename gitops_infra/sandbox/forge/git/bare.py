@@ -112,6 +112,12 @@ class BareRepository:
             self.set_head(branch)
         return branch
 
+    def copy_tree(self, source: "BareRepository", tree: str) -> None:
+        """Copies a tree of another repository with all that is in it; no commit comes along."""
+        names = source.run("rev-list", "--objects", "--no-object-names", tree) + "\n"
+        pack = process.run("pack-objects", "--quiet", "--stdout", directory=source.path, input=names.encode())
+        process.run("unpack-objects", "-q", directory=self.path, input=pack.stdout)
+
     # Running
 
     def run(

@@ -30,6 +30,21 @@ def matching(call: Call) -> Response:
     return call.page(_ref(call, repository, git, ref, sha) for ref, sha in found.items())
 
 
+def get_or_matching(call: Call) -> Response:
+    """The older form of both: one ref when the name is exact, else a list of those that start with it, 404 without any.
+
+    GitHub documents it no longer and still answers it. Sources: github/developer.github.com#1024, PyGithub#2992.
+    """
+    repository = call.repository("contents", "read")
+    git, name = not_empty(call, repository), f"refs/{call.parameters.get('ref', '')}"
+    if (sha := git.resolve(name)) and not name.endswith("/"):
+        return Response(200, _ref(call, repository, git, name, sha))
+    found = {ref: sha for ref, sha in git.refs().items() if ref.startswith(name)}
+    if not found:
+        raise not_found()
+    return call.page(_ref(call, repository, git, ref, sha) for ref, sha in found.items())
+
+
 def create(call: Call) -> Response:
     """A new ref at an object that exists. 422 `Reference already exists` is what clients match on."""
     repository = call.repository("contents", "write")
@@ -94,6 +109,8 @@ _ROOT = "/repos/{owner}/{repo}/git"
 ROUTES: Routes = {
     ("GET", f"{_ROOT}/ref/{{ref+}}"): get,
     ("GET", f"{_ROOT}/matching-refs/{{ref+}}"): matching,
+    ("GET", f"{_ROOT}/refs"): get_or_matching,
+    ("GET", f"{_ROOT}/refs/{{ref+}}"): get_or_matching,
     ("POST", f"{_ROOT}/refs"): create,
     ("PATCH", f"{_ROOT}/refs/{{ref+}}"): update,
     ("DELETE", f"{_ROOT}/refs/{{ref+}}"): delete,

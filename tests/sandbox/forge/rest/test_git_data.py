@@ -45,6 +45,19 @@ def test_a_ref_is_made_moved_and_removed(client: Client) -> None:
     assert dana.get(f"{REPO}/git/ref/heads/a/b").status_code == 404
 
 
+def test_the_older_form_answers_one_ref_a_list_or_404(client: Client) -> None:
+    """`GET git/refs/NAME`, which clients still use: an object for an exact name, a list for the start of some."""
+    dana = client("dana")
+    branch(dana, "feature/one")
+    branch(dana, "feature/two")
+    assert dana.get(f"{REPO}/git/refs/heads/main").json()["ref"] == "refs/heads/main"
+    features = ["refs/heads/feature/one", "refs/heads/feature/two"]
+    assert [ref["ref"] for ref in dana.get(f"{REPO}/git/refs/heads/feat").json()] == features
+    assert [ref["ref"] for ref in dana.get(f"{REPO}/git/refs/heads/").json()] == [*features, "refs/heads/main"]
+    assert [ref["ref"] for ref in dana.get(f"{REPO}/git/refs").json()] == [*features, "refs/heads/main"]
+    assert dana.get(f"{REPO}/git/refs/heads/none").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

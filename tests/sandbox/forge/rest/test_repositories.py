@@ -56,6 +56,15 @@ def test_an_unknown_setting_is_refused_by_name(client: Client) -> None:
     ]
 
 
+def test_everybody_may_fork_what_is_public(client: Client) -> None:
+    adam = client("adam")
+    assert adam.get("/repos/acme/shop").json()["allow_forking"] is False
+    adam.patch("/repos/acme/shop", json={"visibility": "public", "allow_forking": False})
+    assert adam.get("/repos/acme/shop").json()["allow_forking"] is True
+    adam.patch("/repos/acme/shop", json={"visibility": "private"})
+    assert adam.get("/repos/acme/shop").json()["allow_forking"] is False
+
+
 def test_outsiders_create_nothing_in_an_organisation(client: Client) -> None:
     assert client("otto").post("/orgs/acme/repos", json={"name": "x"}).status_code == 403
 

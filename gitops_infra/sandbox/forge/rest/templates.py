@@ -1,0 +1,56 @@
+"""New repositories from a template repository."""
+
+from dataclasses import replace
+
+from gitops_infra.sandbox.forge.git.bare import ABSENT, FORGE, BareRepository
+from gitops_infra.sandbox.forge.model import Account, Repository
+from gitops_infra.sandbox.forge.responses import Response, invalid, not_found
+from gitops_infra.sandbox.forge.rest import repositories
+from gitops_infra.sandbox.forge.router import Call, Routes
+
+FIELDS = {"owner": str, "name": str, "description": str, "include_all_branches": bool, "private": bool}
+
+
+def generate(call: Call) -> Response:
+    """A new repository with the files of the template: one commit on each branch, and nothing of its history.
+
+    Takes the default branch only, unless `include_all_branches`. 404 for a repository that is no template.
+    Sources: GitHub REST, "Create a repository using a template"; GitHub, "Creating a repository from a template" ("starts
+    with a single commit", branches with unrelated histories).
+    """
+    template = call.repository("contents", "read")
+    if not template.settings.get("is_template"):
+        raise not_found()
+    body = call.fields("Repository", FIELDS, required="name")
+    owner = _owner(call, body.get("owner"))
+    visibility = "private" if body.get("private") else "public"
+    repository = repositories.make(
+        call.store, owner, body["name"], visibility=visibility, default_branch=template.default_branch
+    )
+    _copy(call.git(template), call.git(repository), template, every=bool(body.get("include_all_branches")))
+    repository.settings["description"] = body.get("description")
+    repository.template_id = template.id
+    repositories.welcome(call, owner, repository)
+    return Response(201, repositories.full_shape(call, repository))
+
+
+def _owner(call: Call, login: str | None) -> Account:
+    """Whose repository it becomes, the user's without a name. Raises Refusal for one that the identity may not use."""
+    if login is None or (call.identity.user_id and login == call.user().login):
+        return call.user()
+    if call.store.user(login):
+        raise invalid("Repository", "owner", f"{login} is another user")
+    return replace(call, parameters={"org": login}).organization("repositories", "write")
+
+
+def _copy(source: BareRepository, target: BareRepository, template: Repository, *, every: bool) -> None:
+    branches = [name.removeprefix("refs/heads/") for name in source.refs("refs/heads/")]
+    for branch in branches if every else [template.default_branch]:
+        tree = source.resolve(f"refs/heads/{branch}^{{tree}}")
+        if tree is None:  # a template without a first commit gives an empty repository
+            continue
+        target.copy_tree(source, tree)
+        target.update_ref(f"refs/heads/{branch}", target.commit_tree(tree, [], "Initial commit", FORGE), ABSENT)
+
+
+ROUTES: Routes = {("POST", "/repos/{owner}/{repo}/generate"): generate}
