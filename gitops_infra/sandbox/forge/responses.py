@@ -1,8 +1,6 @@
-"""What the forge answers: JSON with GitHub's status codes, error bodies, ETags and pages."""
+"""What the forge answers: JSON with GitHub's status codes, error bodies and pages of lists."""
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,6 +40,15 @@ def invalid(resource: str, name: str, message: str, code: str = "custom") -> Ref
 
 
 @dataclass(frozen=True)
+class Rendered:
+    """An answer as it is sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Response:
     """A status, a JSON body (None: empty) and more headers."""
 
@@ -49,18 +56,12 @@ class Response:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def rendered(self, if_none_match: str | None = None) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and bytes; 304 without body when the client has this very answer already."""
-        content = b"" if self.body is None else json.dumps(self.body, separators=(",", ":")).encode()
-        headers = dict(self.headers)
-        if self.status in (200, 201):
-            # Over the whole body: a provider that reads with If-None-Match must see every drift, bypass actors too.
-            headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()}"'
-            if if_none_match and headers["ETag"] in re.split(r",\s*", if_none_match.replace("W/", "")):
-                return 304, headers, b""
-        if content:
-            headers["Content-Type"] = "application/json; charset=utf-8"
-        return self.status, headers, content
+    def rendered(self) -> Rendered:
+        """Status, headers and bytes, without validators: `conditional` adds them."""
+        if self.body is None:
+            return Rendered(self.status, self.headers, b"")
+        content = json.dumps(self.body, separators=(",", ":")).encode()
+        return Rendered(self.status, {**self.headers, "Content-Type": "application/json; charset=utf-8"}, content)
 
 
 NO_CONTENT = Response(204)

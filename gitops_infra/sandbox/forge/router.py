@@ -9,10 +9,11 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from gitops_infra.sandbox.forge.app_auth import from_jwt, is_jwt
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 from gitops_infra.sandbox.forge.identity import (
     ANONYMOUS,
@@ -32,6 +33,8 @@ LOG = logging.getLogger(__name__)
 
 NUMERIC_REPOSITORY = re.compile(r"^/repositories/(\d+)(?=/|$)")
 NUMERIC_TEAM = re.compile(r"^/organizations/(\d+)/team/(\d+)(?=/|$)")
+GRAPHQL_PATHS = frozenset({"/api/graphql", "/graphql"})
+"""Of a server of one's own, and of api.github.com."""
 NEEDS_PUSH = frozenset({"contents", "secrets", "variables", "environments", "issues", "statuses", "deployments"})
 """Permissions whose lack GitHub words as missing push access; the others need an administrator."""
 
@@ -49,6 +52,8 @@ class Request:
     content: bytes = b""
     api: bool = True
     """Whether it came under `/api/v3`. Web pages answer the others first."""
+    base_url: str = ""
+    """`http://127.0.0.1:PORT` or `https://...`, by which the client came; empty: the forge's own."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ def _is(value: Any, wanted: type | tuple[type, ...]) -> bool:
 def _forbidden(identity: Identity, permission: str) -> Refusal:
     if identity.kind is IdentityKind.ANONYMOUS:
         return Refusal(401, "Requires authentication")
-    if identity.kind in (IdentityKind.APP, IdentityKind.JOB):
+    if identity.integration:
         return Refusal(403, "Resource not accessible by integration")
     if identity.permissions is not None:
         return Refusal(403, "Resource not accessible by personal access token")
@@ -222,19 +227,49 @@ class Router:
         self._patterns: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, path_pattern(template), handler) for (method, template), handler in self._routes.items()
         ]
+        self._templates = {path_pattern(template): template for _, template in self._routes}
+
+    def identify(self, request: Request) -> Identity | None:
+        """Who asks; None for a bad credential."""
+        with self.store.lock:
+            try:
+                return self._identity(credential(request.headers))
+            except Refusal:
+                return None
+
+    def named(self, path: str) -> str:
+        """The path with numeric repository and team ids replaced by names, or as it is when there are no such."""
+        with self.store.lock:
+            try:
+                return self._named(path)
+            except Refusal:
+                return path
+
+    def route_of(self, request: Request) -> str:
+        """The template of the route that answers the request; empty when none does."""
+        wanted, path = "GET" if request.method == "HEAD" else request.method, self.named(request.path)
+        found = (pattern for method, pattern, _ in self._patterns if method == wanted and pattern.match(path))
+        pattern = next(found, None)
+        return "" if pattern is None else self._templates.get(pattern, "")
 
     def answer(self, request: Request) -> tuple[Response, Identity]:
         """Runs the handler in one transaction and tells who asked. Never raises: a fault of ours is a logged 500."""
         identity = None
         try:
             with self.store.transaction():
-                identity = from_token(self.store, credential(request.headers))
+                identity = self._identity(credential(request.headers))
                 if identity is None:
                     return Refusal(401, "Bad credentials").response(), ANONYMOUS
-                return self._run(request, identity), identity
+                return _with_scopes(self._run(request, identity), identity), identity
+        except Refusal as refusal:  # of the credential; a handler's are answered in _run
+            return refusal.response(), ANONYMOUS
         except Exception:  # the client gets no traceback, the log does
             LOG.exception("%s %s failed", request.method, request.path)
             return Refusal(500, "Server Error").response(), identity or ANONYMOUS
+
+    def _identity(self, value: str | None) -> Identity | None:
+        """Who shows this bearer value; None for one that is no good. Raises Refusal for a JWT that is not."""
+        return from_jwt(self.store, value) if value and is_jwt(value) else from_token(self.store, value)
 
     def _run(self, request: Request, identity: Identity) -> Response:
         """A refusal is answered inside the transaction: what a handler recorded before it (a refused push) stays."""
@@ -245,11 +280,15 @@ class Router:
                 if method == wanted and (match := pattern.match(path)):
                     parameters = {name: unquote(value) for name, value in match.groupdict().items()}
                     query = dict(parse_qsl(request.query_string, keep_blank_values=True))
-                    call = Call(self.store, request, identity, parameters, query, self.endpoints)
+                    call = Call(self.store, request, identity, parameters, query, self._endpoints(request))
                     return handler(call)
         except Refusal as refusal:
             return refusal.response()
         return Response(501, {"message": f"stand-in has no {request.method} {request.path}"})
+
+    def _endpoints(self, request: Request) -> Endpoints:
+        """The addresses as this client knows them: who came by TLS stays with it."""
+        return replace(self.endpoints, url=request.base_url) if request.base_url else self.endpoints
 
     def _named(self, path: str) -> str:
         """The path with numeric repository and team ids replaced by names, so that each route is written once."""
@@ -264,6 +303,13 @@ class Router:
                 raise not_found()
             return f"/orgs/{self.store.accounts[team.organization_id].login}/teams/{team.slug}{path[match.end() :]}"
         return path
+
+
+def _with_scopes(response: Response, identity: Identity) -> Response:
+    """The answer with `X-OAuth-Scopes`, by which clients learn what a classic token may do."""
+    if identity.scopes is None:
+        return response
+    return replace(response, headers={**response.headers, "X-OAuth-Scopes": ", ".join(sorted(identity.scopes))})
 
 
 def credential(headers: Mapping[str, str]) -> str | None:

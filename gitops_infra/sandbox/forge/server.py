@@ -1,94 +1,79 @@
 """The running forge: REST and git over HTTP on one port, git over SSH on another, both on the loopback interface."""
 
 import asyncio
-import socket
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
-from starlette.concurrency import run_in_threadpool
-
-from gitops_infra.sandbox.forge import jobs, pulls
-from gitops_infra.sandbox.forge.git.http import is_git_path
+from gitops_infra.sandbox.forge import certificates, jobs, pulls
 from gitops_infra.sandbox.forge.git.service import GitService
+from gitops_infra.sandbox.forge.http_app import DROP_CONNECTION, HttpApp
 from gitops_infra.sandbox.forge.identity import of_user
+from gitops_infra.sandbox.forge.ledger import RecordedRequest
+from gitops_infra.sandbox.forge.listeners import HOST, Listener
 from gitops_infra.sandbox.forge.model import PullRequest, PushRecord
 from gitops_infra.sandbox.forge.pages import apps as app_pages
 from gitops_infra.sandbox.forge.pages.site import Site
 from gitops_infra.sandbox.forge.pulls import MergeResult
 from gitops_infra.sandbox.forge.responses import Response
 from gitops_infra.sandbox.forge.rest import TABLES
-from gitops_infra.sandbox.forge.router import API_PREFIX, Endpoints, Request, Router, request_id
+from gitops_infra.sandbox.forge.router import API_PREFIX, Endpoints, Request, Router
 from gitops_infra.sandbox.forge.seed import Seeding
 from gitops_infra.sandbox.forge.store import Store
+from gitops_infra.sandbox.forge.trouble import Trouble
 
-HOST = "127.0.0.1"
-MAX_BODY = 50 * 1024 * 1024
-"""Bytes of a REST request; a file sent as base64 is the largest thing."""
-KEPT_REQUESTS = 20_000
+__all__ = ["DROP_CONNECTION", "RecordedRequest", "Sandbox"]
+
 START_TIMEOUT = 20.0
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Before = Callable[[Request], Response | None]
-After = Callable[[Request, Response], Response | None]
-
-DROP_CONNECTION = Response(0)
-"""What a fault handler returns to have the connection closed without an answer."""
+STEERING_PATH = "/_sandbox/"
+"""Below it is what `control` answers; it is let finish when ports are closed for a while."""
 
 
-@dataclass(frozen=True)
-class RecordedRequest:
-    """What is remembered of a REST request: never its headers or body."""
-
-    method: str
-    path: str
-    status: int
-    """0 when the connection was dropped."""
-    actor: str
-
-
-class Sandbox(Seeding):
+class Sandbox(Seeding, Trouble):
     """A stand-in for GitHub that enforces what it is told. A context manager; ready when `start` returns.
 
     Without `directory` it keeps its state in a temporary folder that goes with it; with one, the next `Sandbox` over
     the same directory goes on from there. Port 0 takes a free one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (by name; each is one setting)
         self,
         directory: Path | None = None,
         *,
         http_port: int = 0,
         ssh_port: int = 0,
+        tls: bool = False,
+        tls_port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Opens or creates the state. Raises StoreInUseError when another process uses the directory."""
+        """Opens or creates the state. Raises StoreInUseError when another process uses the directory.
+
+        With `tls`, the same forge is served at `tls_url` too, for clients that insist; they must trust `ca_file`.
+        """
         self._temporary = tempfile.TemporaryDirectory(prefix="gitops-infra-forge-") if directory is None else None
         self.directory = Path(self._temporary.name) if self._temporary else Path(directory or ".")
         self.store = Store(self.directory, clock)
         self.router = Router(self.store, TABLES)
-        self.site = Site(self.store, [app_pages.PAGES])
-        self.requests: list[RecordedRequest] = []
         self.url = ""
+        self.tls_url = ""
+        """`https://127.0.0.1:PORT`; empty without `tls`."""
+        self.ca_file: Path | None = None
+        """The certificate authority that clients of `tls_url` must trust, in PEM. Another one after each start."""
         self.ssh_port = 0
         self.known_hosts = ""
         """The line of a known_hosts file that pins the SSH server."""
-        self.extra: dict[str, Callable[[Request], Response]] = {}
-        """First path segment -> handler of requests that are not GitHub's, such as the control interface."""
-        self._ports = (http_port, ssh_port)
+        self._ports = (http_port, ssh_port, tls_port if tls else None)
         self._git = GitService(self.store)
-        self._before: list[Before] = []
-        self._after: list[After] = []
+        self._app = HttpApp(self.router, Site(self.store, [app_pages.PAGES]), self._git.asgi)
+        self._listeners: list[Listener] = []
+        self._background: list[asyncio.Task[None]] = []
         self._thread: threading.Thread | None = None
-        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = asyncio.Event()
 
     # Life
 
@@ -96,14 +81,13 @@ class Sandbox(Seeding):
         """Serves until `stop`. Raises OSError when a port is taken, RuntimeError when already started."""
         if self._thread is not None:
             raise RuntimeError("the sandbox forge runs already")
-        listener = _listener(self._ports[0])
-        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._listen()
         started = threading.Event()
         failure: list[BaseException] = []
 
         def run() -> None:
             try:
-                asyncio.run(self._serve(listener, started))
+                asyncio.run(self._serve(started))
             except BaseException as error:  # noqa: BLE001  (handed to the caller of start)
                 failure.append(error)
             finally:
@@ -112,43 +96,50 @@ class Sandbox(Seeding):
         self._thread = threading.Thread(target=run, name="sandbox-forge", daemon=True)
         self._thread.start()
         if not started.wait(START_TIMEOUT) or failure:
-            listener.close()
             self._thread = None
+            for listener in self._listeners:
+                listener.discard()
             raise failure[0] if failure else TimeoutError(f"the sandbox forge did not start in {START_TIMEOUT} s")
         return self
 
-    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
+    def _listen(self) -> None:
+        """Takes the HTTP ports."""
+        http_port, _, tls_port = self._ports
+        self._listeners = [Listener(self._app, http_port, spared=STEERING_PATH)]
+        self.url = self._listeners[0].url
+        if tls_port is None:
+            return
+        certificate = certificates.make(self.directory)
+        try:
+            self._listeners.append(Listener(self._app, tls_port, certificate, spared=STEERING_PATH))
+        except OSError:
+            self._listeners[0].discard()
+            raise
+        self.tls_url, self.ca_file = self._listeners[1].url, certificate.ca_file
+
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         self.ssh_port = await self._git.start(HOST, self._ports[1], self.url)
         self.known_hosts = self._git.known_hosts_line(HOST, self.ssh_port)
         key = " ".join(self.known_hosts.split()[1:3])
         self.router.endpoints = Endpoints(self.url, HOST, self.ssh_port, (key,))
-        config = uvicorn.Config(
-            self._asgi,
-            interface="asgi3",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-        self._server = uvicorn.Server(config)
-        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        while not self._server.started and not serving.done():  # noqa: ASYNC110  (uvicorn offers no event)
-            await asyncio.sleep(0.001)
-        started.set()
         try:
-            await serving
+            await self._open()
+            started.set()
+            await self._ended.wait()
         finally:
+            self._loop = None
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*(listener.stop() for listener in self._listeners))
             await self._git.stop()
 
     def stop(self) -> None:
         """Ends the service and closes the state; a temporary directory is removed. Stopping twice is allowed."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self._app.faults.clear()
         if self._thread is not None:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()
             self._thread = None
         self.store.close()
@@ -162,6 +153,11 @@ class Sandbox(Seeding):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def extra(self) -> dict[str, Callable[[Request], Response]]:
+        """First path segment -> handler of requests that are not GitHub's, such as the control interface."""
+        return self._app.extra
 
     # Addresses
 
@@ -224,96 +220,28 @@ class Sandbox(Seeding):
         with self.store.lock:
             return list(self.store.pushes.values())
 
-    # Faults
+    # Listening
 
-    def before(self, handler: Before) -> Callable[[], None]:
-        """Calls `handler(request)` before each REST request; what it returns is called to remove it.
+    def _refuse(self, seconds: float | None) -> None:
+        """Closes the HTTP ports, and opens them again after so many seconds (None: not by itself)."""
+        self._run(self._close(seconds))
 
-        An answer of the handler is sent instead, and nothing has been done.
-        """
-        self._before.append(handler)
-        return lambda: self._before.remove(handler)
+    def _accept(self) -> None:
+        self._run(self._open())
 
-    def after(self, handler: After) -> Callable[[], None]:
-        """As `before`, with `handler(request, response)` when the work is on disk already."""
-        self._after.append(handler)
-        return lambda: self._after.remove(handler)
+    async def _close(self, seconds: float | None) -> None:
+        for listener in self._listeners:
+            await listener.close()
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, lambda: self._background.append(loop.create_task(self._open())))
 
-    # HTTP
+    async def _open(self) -> None:
+        for listener in self._listeners:
+            await listener.open()
 
-    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["raw_path"].decode("latin-1")
-        if is_git_path(path):
-            await self._git.asgi(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        content = await _body(receive)
-        query = scope["query_string"].decode("latin-1")
-        if content is None:
-            response, request = Response(413, {"message": "Payload too large"}), None
-        else:
-            api = path.startswith(API_PREFIX)
-            request = Request(scope["method"], path.removeprefix(API_PREFIX) or "/", query, headers, content, api)
-            response = await run_in_threadpool(self._respond, request)
-        if response is DROP_CONNECTION:
-            _drop(send)
-            return
-        if_none_match = headers.get("if-none-match") if scope["method"] == "GET" else None
-        status, own, body = response.rendered(if_none_match)
-        own |= {"X-GitHub-Request-Id": request_id(), "X-GitHub-Media-Type": "github.v3; format=json"}
-        own["Content-Length"] = str(len(body))
-        pairs = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in own.items()]
-        await send({"type": "http.response.start", "status": status, "headers": pairs})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-    def _respond(self, request: Request) -> Response:
-        extra = self.extra.get(request.path.split("/", 2)[1])
-        if extra is not None:
-            return extra(request)
-        shown = None if request.api else self.site.answer(request, self.url)
-        if shown is not None:
-            return shown
-        actor = "?"
-        response = next((found for handler in self._before if (found := handler(request))), None)
-        if response is None:
-            response, identity = self.router.answer(request)
-            actor = identity.label
-            for handler in self._after:
-                response = handler(request, response) or response
-        self.requests.append(RecordedRequest(request.method, request.path, response.status, actor))
-        del self.requests[:-KEPT_REQUESTS]
-        return response
-
-
-def _listener(port: int) -> socket.socket:
-    # The protocol is named because asyncio sets TCP_NODELAY only then: without it each answer waits 40 ms for an ACK.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(256)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole request body; None when it is larger than MAX_BODY."""
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
-            return None
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _drop(send: Send) -> None:
-    """Closes the connection without an answer: uvicorn's `send` is a method of the object that has the transport."""
-    cycle = getattr(send, "__self__", None)
-    if cycle is None:
-        raise RuntimeError("cannot drop the connection: the HTTP server is not uvicorn")
-    cycle.transport.abort()
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("the sandbox forge does not run")
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(START_TIMEOUT)

@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gitops_infra.sandbox.forge.responses import Response
+from gitops_infra.sandbox.forge.responses import Rendered, Response
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 POLICY = (
@@ -21,7 +21,7 @@ class Page(Response):
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def rendered(self, if_none_match: str | None = None) -> tuple[int, dict[str, str], bytes]:  # noqa: ARG002
+    def rendered(self) -> Rendered:
         """Status, headers and bytes; a page is never cached."""
         headers = {
             "Content-Type": CONTENT_TYPE,
@@ -30,7 +30,7 @@ class Page(Response):
             "Referrer-Policy": "no-referrer",
             **self.headers,
         }
-        return self.status, headers, self.body.encode()
+        return Rendered(self.status, headers, self.body.encode())
 
 
 def text(value: object) -> str:
