@@ -9,6 +9,7 @@ from gitops_infra.sandbox.forge.identity import Identity, IdentityKind, may, rol
 from gitops_infra.sandbox.forge.model import PullRequest, PushRecord, Repository, Role, Ruleset
 from gitops_infra.sandbox.forge.rules import Question, RefUpdate, violations
 from gitops_infra.sandbox.forge.rulesets import ROLE_ACTORS, governing
+from gitops_infra.sandbox.forge.scopes import includes
 from gitops_infra.sandbox.forge.store import Store
 
 __all__ = ["ABSENT", "RefUpdate", "Verdict", "bypasses", "decide", "decide_push"]
@@ -120,8 +121,8 @@ def _authorisation(identity: Identity, question: Question) -> Verdict | None:
         return Verdict(allowed=False, status=404, message="Not Found", reason="Repository not found.")
     if may(store, identity, repository, "contents", "write"):
         return None
-    integration = identity.kind in {IdentityKind.APP, IdentityKind.JOB}
-    message = "Resource not accessible by integration" if integration else "Must have push access to the repository."
+    words = "Resource not accessible by integration", "Must have push access to the repository."
+    message = words[0] if identity.integration else words[1]
     reason = f"Permission to {store.full_name(repository)}.git denied to {identity.label}."
     return Verdict(allowed=False, status=403, message=message, reason=reason)
 
@@ -207,9 +208,12 @@ def _has_role(store: Store, identity: Identity, repository: Repository, actor_id
     return found is not None and found.at_least(Role(ROLE_ACTORS[actor_id]))
 
 
-def _in_team(store: Store, identity: Identity, _repository: Repository, actor_id: int | None) -> bool:
+def _in_team(store: Store, identity: Identity, repository: Repository, actor_id: int | None) -> bool:
     team = store.teams.get(actor_id or 0)
-    return identity.kind is IdentityKind.USER and team is not None and identity.user_id in team.members
+    if identity.kind is not IdentityKind.USER or team is None:
+        return False
+    # A transfer leaves teams of the old owner in the list: they are nobody's then.
+    return team.organization_id == repository.owner_id and identity.user_id in team.members
 
 
 def _is_user(_store: Store, identity: Identity, _repository: Repository, actor_id: int | None) -> bool:
@@ -217,7 +221,7 @@ def _is_user(_store: Store, identity: Identity, _repository: Repository, actor_i
 
 
 def _is_app(_store: Store, identity: Identity, _repository: Repository, actor_id: int | None) -> bool:
-    return identity.kind in {IdentityKind.APP, IdentityKind.JOB} and identity.app_id == actor_id
+    return identity.integration and identity.app_id == actor_id
 
 
 def _is_owner(store: Store, identity: Identity, repository: Repository, _actor_id: int | None) -> bool:
@@ -246,16 +250,21 @@ _WITHOUT_WORKFLOWS = {
 }
 
 
+def _may_change_workflows(identity: Identity) -> bool:
+    if identity.kind is IdentityKind.JOB:
+        return False
+    held = identity.permissions
+    return includes(identity.scopes, "workflow") and (held is None or held.get("workflows") == "write")
+
+
 def _workflow_refusal(identity: Identity, question: Question) -> str | None:
     """The refusal of a token that may not change workflow files, or None.
 
     A file whose path and content are on another branch already may be pushed by anyone (GitHub, "Scopes for OAuth
-    apps", `workflow`). Deploy keys and whole users are not limited.
+    apps", `workflow`). Deploy keys, users' SSH keys and people on the web page are not limited.
     """
     update, git = question.update, question.git
-    if update.deletes or identity.permissions is None or identity.kind not in _WITHOUT_WORKFLOWS:
-        return None
-    if identity.permissions.get("workflows") == "write" and identity.kind is not IdentityKind.JOB:
+    if update.deletes or identity.kind not in _WITHOUT_WORKFLOWS or _may_change_workflows(identity):
         return None
     tip = git.commit_id(update.after, question.env)
     if tip is None:

@@ -6,15 +6,17 @@ authentication", and the change of 8 December 2025 for pull request events.
 
 import secrets as random_values
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gitops_infra.sandbox.forge import deployments
 from gitops_infra.sandbox.forge.deployment_policy import ref_problem
 from gitops_infra.sandbox.forge.git.bare import FORGE, BareRepository
 from gitops_infra.sandbox.forge.git.merging import ConflictError, merge_commit
 from gitops_infra.sandbox.forge.identity import digest, of_user, role
 from gitops_infra.sandbox.forge.model import Account, Deployment, EnvironmentRecord, Repository, Role, Token
 from gitops_infra.sandbox.forge.patterns import fnmatch
+from gitops_infra.sandbox.forge.price_plans import Feature, offers
 from gitops_infra.sandbox.forge.store import Store
 
 TOKEN_LIFE = 6 * 3600
@@ -181,6 +183,7 @@ def finish(store: Store, deployment_id: int, *, state: str = "success", environm
             raise ValueError(f"a job ends in 'success' or 'failure', not in {state!r}")
         deployment.state, deployment.environment_url = state, environment_url
         store.save(deployment)
+        deployments.supersede(store, deployment)
 
 
 @dataclass(frozen=True)
@@ -284,7 +287,7 @@ def _enter(request: _Request, place: _Place, name: str) -> Outcome:
         fork=request.fork,
     )
     store.add(deployment)
-    return _continue(deployment, environment, request, skip_timer=False)
+    return _continue(deployment, in_force(store, repository, environment), request, skip_timer=False)
 
 
 def _waiting(store: Store, deployment_id: int) -> tuple[Deployment, EnvironmentRecord, _Request]:
@@ -297,43 +300,57 @@ def _waiting(store: Store, deployment_id: int) -> tuple[Deployment, EnvironmentR
         raise ValueError(f"the environment {deployment.environment} of deployment {deployment_id} is gone")
     actor = store.accounts[deployment.actor_id]
     request = _Request(store, repository, actor, deployment.event, deployment.fork, deployment.permissions)
-    return deployment, environment, request
+    return deployment, in_force(store, repository, environment), request
+
+
+def in_force(store: Store, repository: Repository, environment: EnvironmentRecord) -> EnvironmentRecord:
+    """A copy of the environment with what the price plan enforces; what it does not have, GitHub ignores.
+
+    Source: GitHub, "Managing environments for deployment": after a downgrade, or when a public repository becomes
+    private, configured protection rules and environment secrets are ignored until the plan has them again.
+    """
+
+    def has(feature: Feature) -> bool:
+        return offers(store, repository, feature)
+
+    environments = has(Feature.ENVIRONMENTS)
+    return replace(
+        environment,
+        branch_policy=environment.branch_policy if has(Feature.DEPLOYMENT_BRANCH_POLICY) else None,
+        reviewers=environment.reviewers if has(Feature.REQUIRED_REVIEWERS) else [],
+        wait_timer=environment.wait_timer if has(Feature.WAIT_TIMER) else 0,
+        prevent_self_review=environment.prevent_self_review and has(Feature.PREVENT_SELF_REVIEW),
+        can_admins_bypass=environment.can_admins_bypass or not has(Feature.NO_ADMIN_BYPASS),
+        secrets=environment.secrets if environments else {},
+        variables=environment.variables if environments else {},
+    )
 
 
 def _continue(
     deployment: Deployment, environment: EnvironmentRecord, request: _Request, *, skip_timer: bool
 ) -> Outcome:
-    """What the environment's protection says now."""
+    """What the environment's protection (as `in_force`) says now."""
     store = request.store
     place = _Place(deployment.ref, deployment.sha)
-    problem = _actions_off(request) or (
-        ref_problem(store, request.repository, environment, place.ref) if _enforced(request) else None
-    )
+    problem = _actions_off(request) or ref_problem(store, request.repository, environment, place.ref)
     if problem is not None:
         deployment.state = "rejected"
         store.save(deployment)
         return JobRefused(problem)
-    if _enforced(request):
-        until = deployment.created_at + 60 * environment.wait_timer if environment.wait_timer else None
-        unreviewed = bool(environment.reviewers) and deployment.approved_by is None
-        early = until is not None and store.now() < until and not skip_timer
-        if unreviewed or early:
-            names = tuple(_reviewer_name(store, reviewer) for reviewer in environment.reviewers) if unreviewed else ()
-            return JobWaiting(deployment.id, names, until)
+    until = deployment.created_at + 60 * environment.wait_timer if environment.wait_timer else None
+    unreviewed = bool(environment.reviewers) and deployment.approved_by is None
+    early = until is not None and store.now() < until and not skip_timer
+    if unreviewed or early:
+        names = tuple(_reviewer_name(store, reviewer) for reviewer in environment.reviewers) if unreviewed else ()
+        return JobWaiting(deployment.id, names, until)
     deployment.state = "granted"
     store.save(deployment)
-    return _grant(request, place, environment if _enforced(request) else None, deployment.id)
+    return _grant(request, place, environment, deployment.id)
 
 
 def _actions_off(request: _Request) -> str | None:
     on = request.repository.actions.get("enabled", True)
     return None if on else f"GitHub Actions is disabled in {request.store.full_name(request.repository)}"
-
-
-def _enforced(request: _Request) -> bool:
-    """Whether the price plan has environments for the repository; without, GitHub ignores them and their secrets."""
-    owner = request.store.accounts[request.repository.owner_id]
-    return request.repository.visibility == "public" or owner.price_plan != "free"
 
 
 def _is_reviewer(request: _Request, environment: EnvironmentRecord, person: Account) -> bool:

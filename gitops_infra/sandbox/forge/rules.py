@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitops_infra.sandbox.forge import reviews
+from gitops_infra.sandbox.forge.deployments import active_environments
 from gitops_infra.sandbox.forge.git.bare import ABSENT, BareRepository
 from gitops_infra.sandbox.forge.model import PullRequest, Repository
 from gitops_infra.sandbox.forge.store import Store
@@ -59,6 +60,16 @@ class Question:
     """`merge`, `squash` or `rebase`, with `pull`."""
     env: Mapping[str, str] | None = None
     """Where git finds the objects of a push that is not accepted yet."""
+
+    @property
+    def proven(self) -> str | None:
+        """The commit that must have passed checks and deployments: what is pushed, or the head that is merged.
+
+        Of an annotated tag: the commit it points to. None for a deletion, and for a tag of something else.
+        """
+        if self.pull is not None:
+            return self.git.resolve(f"refs/heads/{self.pull.head}")
+        return None if self.update.deletes else self.git.commit_id(self.update.after, self.env)
 
     @property
     def new_commits(self) -> tuple[str, ...]:
@@ -117,7 +128,7 @@ def _status_checks(question: Question, parameters: Mapping[str, Any]) -> dict[st
     update, git, pull = question.update, question.git, question.pull
     if update.deletes or (update.creates and parameters.get("do_not_enforce_on_create")):
         return {}
-    checked = update.after if pull is None else git.resolve(f"refs/heads/{pull.head}")
+    checked = question.proven
     result = {}
     required = parameters["required_status_checks"]
     lacking = [
@@ -153,6 +164,18 @@ def _sentence(lacking: list[tuple[str, str]], required: int) -> str:
     return f"{start} have not succeeded: {', '.join(parts[:-1])} and {parts[-1]}."
 
 
+def _deployments(question: Question, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    if question.update.deletes:
+        return {}
+    active = active_environments(question.store, question.repository, question.proven)
+    missing = [name for name in parameters["required_deployment_environments"] if name.lower() not in active]
+    if not missing:
+        return {}
+    *most, last = missing
+    names = f"{', '.join(most)}{',' if len(most) > 1 else ''} and {last}" if most else last
+    return {f"Missing successful active {names} deployment{'s' if most else ''}.": ()}
+
+
 _CHECKS: Mapping[str, Callable[[Question, Mapping[str, Any]], dict[str, tuple[str, ...]]]] = {
     "creation": _creation,
     "update": _update,
@@ -161,4 +184,5 @@ _CHECKS: Mapping[str, Callable[[Question, Mapping[str, Any]], dict[str, tuple[st
     "required_linear_history": _linear_history,
     "pull_request": _pull_request,
     "required_status_checks": _status_checks,
+    "required_deployments": _deployments,
 }

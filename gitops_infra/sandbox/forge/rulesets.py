@@ -10,6 +10,7 @@ from typing import Any
 from gitops_infra.sandbox.forge.identity import ACTIONS_APP_ID
 from gitops_infra.sandbox.forge.model import Repository, Ruleset
 from gitops_infra.sandbox.forge.patterns import fnmatch
+from gitops_infra.sandbox.forge.price_plans import Feature, offers
 from gitops_infra.sandbox.forge.responses import Refusal
 from gitops_infra.sandbox.forge.store import Store
 
@@ -32,7 +33,6 @@ SENT_BACK = ("id", "source", "source_type", "node_id", "_links", "created_at", "
 
 KNOWN_AT_GITHUB = (
     "required_signatures",
-    "required_deployments",
     "merge_queue",
     "commit_message_pattern",
     "commit_author_email_pattern",
@@ -83,6 +83,11 @@ def _checks(value: Any) -> str | None:
     return None if len(set(contexts)) == len(contexts) else "names a check twice"
 
 
+def _environments(value: Any) -> str | None:
+    fits = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+    return None if fits else "must be a list of names of environments"
+
+
 # Rule type -> parameter -> (check, default; None as default: it must be given). An empty table: no parameters.
 RULES: Mapping[str, Mapping[str, tuple[Callable[[Any], str | None], Any]]] = {
     "creation": {},
@@ -101,6 +106,7 @@ RULES: Mapping[str, Mapping[str, tuple[Callable[[Any], str | None], Any]]] = {
         "automatic_copilot_code_review_enabled": (_unavailable, False),
         "required_reviewers": (_unavailable, []),
     },
+    "required_deployments": {"required_deployment_environments": (_environments, None)},
     "required_status_checks": {
         "required_status_checks": (_checks, None),
         "strict_required_status_checks_policy": (_boolean, None),
@@ -137,7 +143,7 @@ def parse(
     if result["enforcement"] not in ENFORCEMENTS:
         raise _invalid_request(f"Invalid property /enforcement: {result['enforcement']!r} is not a possible value.")
     if result["enforcement"] == "evaluate" and price_plan != "enterprise":
-        raise _failed("Enforcement evaluate is not supported for this plan")
+        raise _failed("Enforcement evaluate option is not supported on this plan.")
     result["conditions"] = _conditions(result["conditions"], result["target"])
     problems: list[str] = []
     result["rules"] = _rules(result["rules"], result["target"], problems)
@@ -285,14 +291,16 @@ _OUTSIDE = "must be part of the ruleset source or owner organization"
 
 
 def _team_problem(store: Store, repository: Repository, number: int) -> str | None:
+    """A secret team is none either: only who is visible to the repository's people can be named."""
     team = store.teams.get(number)
-    known = team is not None and team.organization_id == repository.owner_id
+    known = team is not None and team.organization_id == repository.owner_id and team.privacy != "secret"
     return None if known else f"Actor team {number} {_OUTSIDE}"
 
 
-def _user_problem(store: Store, _repository: Repository, number: int) -> str | None:
-    user = store.accounts.get(number)
-    return None if user is not None and user.kind == "User" else f"Actor user {number} {_OUTSIDE}"
+def _user_problem(store: Store, repository: Repository, number: int) -> str | None:
+    user, owner = store.accounts.get(number), store.accounts[repository.owner_id]
+    inside = number in {owner.id, *owner.members, *repository.collaborators}
+    return None if user is not None and user.kind == "User" and inside else f"Actor user {number} {_OUTSIDE}"
 
 
 def _app_problem(store: Store, repository: Repository, number: int) -> str | None:
@@ -327,6 +335,8 @@ def matching(ruleset: Ruleset, ref: str, default_branch: str) -> bool:
 
 
 def governing(store: Store, repository: Repository, ref: str) -> list[Ruleset]:
-    """The repository's active rulesets that govern the ref."""
+    """The repository's active rulesets that govern the ref; none where the price plan has no rulesets any more."""
+    if not offers(store, repository, Feature.BRANCH_RULESETS):
+        return []
     found = store.rulesets_of(repository)
     return [r for r in found if r.enforcement == "active" and matching(r, ref, repository.default_branch)]

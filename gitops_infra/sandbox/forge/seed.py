@@ -5,12 +5,11 @@ from pathlib import Path
 
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 from gitops_infra.sandbox.forge.model import Account, Repository, Role, Team
+from gitops_infra.sandbox.forge.price_plans import PRICE_PLANS
 from gitops_infra.sandbox.forge.rest.repositories import make
 from gitops_infra.sandbox.forge.rest.teams import slug_of
 from gitops_infra.sandbox.forge.seed_credentials import Credentials
 from gitops_infra.sandbox.forge.seed_lookup import split
-
-PRICE_PLANS = ("free", "pro", "team", "enterprise")
 
 
 class Seeding(Credentials):

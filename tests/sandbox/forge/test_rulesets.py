@@ -175,7 +175,7 @@ def test_the_repository_decides_about_plan_names_and_actors(forge: Sandbox) -> N
     small = forge.add_repository("small/shop")
     with pytest.raises(Refusal) as caught:
         parse_for(forge.store, small, body(enforcement="evaluate"))
-    assert caught.value.errors == ("Enforcement evaluate is not supported for this plan",)
+    assert caught.value.errors == ("Enforcement evaluate option is not supported on this plan.",)
 
 
 def test_the_actions_app_cannot_be_an_actor_in_a_persons_repository(forge: Sandbox) -> None:

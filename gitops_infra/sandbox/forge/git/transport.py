@@ -45,7 +45,7 @@ def authorise(store: Store, identity: Identity, owner: str, name: str, service: 
 
 
 def _no_write(store: Store, identity: Identity, repository: Repository, full_name: str) -> str:
-    if identity.kind in {IdentityKind.APP, IdentityKind.JOB}:
+    if identity.integration:
         return "Write access to repository not granted."
     if identity.kind is IdentityKind.DEPLOY_KEY:
         own = identity.repository_id == repository.id and store.deploy_keys[identity.deploy_key_id or 0].read_only

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gitops_infra.sandbox.forge.deployments import supersede
 from gitops_infra.sandbox.forge.model import Deployment, Repository
 from gitops_infra.sandbox.forge.responses import Response, invalid, not_found, timestamp
 from gitops_infra.sandbox.forge.rest import commits, shapes
@@ -83,6 +84,8 @@ def create_status(call: Call) -> Response:
         raise invalid("DeploymentStatus", "state", "stand-in lets only the job gate change a job's deployment")
     deployment.state = body["state"]
     call.store.save(deployment)
+    if body.get("auto_inactive", True):
+        supersede(call.store, deployment)
     return Response(201, _status(call, repository, deployment))
 
 

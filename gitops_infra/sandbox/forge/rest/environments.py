@@ -4,6 +4,7 @@ from typing import Any
 
 from gitops_infra.sandbox.forge.identity import of_user, role
 from gitops_infra.sandbox.forge.model import EnvironmentRecord, Repository
+from gitops_infra.sandbox.forge.price_plans import Feature, offers
 from gitops_infra.sandbox.forge.responses import NO_CONTENT, Refusal, Response, not_found, timestamp
 from gitops_infra.sandbox.forge.rest import shapes
 from gitops_infra.sandbox.forge.router import Call, Routes
@@ -15,8 +16,13 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "reviewers": list,
     "deployment_branch_policy": dict,
 }
-ENTERPRISE_ONLY = ("wait_timer", "reviewers", "prevent_self_review", "can_admins_bypass")
-"""Refused in private repositories below Enterprise, even with default values. Source: GitHub REST, environments."""
+PAID = {
+    "wait_timer": Feature.WAIT_TIMER,
+    "reviewers": Feature.REQUIRED_REVIEWERS,
+    "prevent_self_review": Feature.PREVENT_SELF_REVIEW,
+    "can_admins_bypass": Feature.NO_ADMIN_BYPASS,
+}
+"""Field -> what the price plan must have, even for a default value. Source: GitHub REST, environments."""
 MAX_WAIT = 43_200
 MAX_REVIEWERS = 6
 MAX_NAME = 255
@@ -25,10 +31,16 @@ FAILED = "Failed to create the environment protection rule."
 
 
 def environment_of(call: Call, permission: str, level: str) -> tuple[Repository, EnvironmentRecord]:
-    """The environment of the path and its repository. Raises Refusal as `Call.repository`, 404 without environment."""
+    """The environment of the path and its repository. Raises Refusal as `Call.repository`, 404 without environment.
+
+    Where the price plan has no environments any more, nothing in one can be made or changed: 404.
+    """
     repository = call.repository(permission, level)
     environment = call.store.environment(repository, call["environment"])
     if environment is None:
+        raise not_found()
+    changes = level == "write" and call.request.method != "DELETE"
+    if changes and not offers(call.store, repository, Feature.ENVIRONMENTS):
         raise not_found()
     return repository, environment
 
@@ -67,12 +79,10 @@ def put(call: Call) -> Response:
 
 
 def _check_plan(call: Call, repository: Repository, body: dict[str, Any]) -> None:
-    plan = call.store.accounts[repository.owner_id].price_plan
-    if repository.visibility == "public" or plan == "enterprise":
-        return
-    if plan == "free":
+    """Raises Refusal 404 without environments, and 422 for protection that the plan does not have."""
+    if not offers(call.store, repository, Feature.ENVIRONMENTS):
         raise not_found()
-    if any(name in body for name in ENTERPRISE_ONLY):
+    if any(name in body and not offers(call.store, repository, feature) for name, feature in PAID.items()):
         raise Refusal(422, f"{FAILED} Please ensure the billing plan supports the required reviewers protection rule.")
 
 

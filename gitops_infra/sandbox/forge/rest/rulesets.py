@@ -5,6 +5,7 @@ from typing import Any
 from gitops_infra.sandbox.forge import rulesets as rules
 from gitops_infra.sandbox.forge.identity import may
 from gitops_infra.sandbox.forge.model import PushRecord, Repository, Ruleset
+from gitops_infra.sandbox.forge.price_plans import Feature, offers
 from gitops_infra.sandbox.forge.responses import NO_CONTENT, Refusal, Response, not_found, timestamp
 from gitops_infra.sandbox.forge.rest import shapes
 from gitops_infra.sandbox.forge.router import Call, Routes
@@ -15,7 +16,7 @@ UPGRADE = "Upgrade to GitHub Pro or make this repository public to enable this f
 def _repository(call: Call, permission: str, level: str) -> Repository:
     """The repository, if its price plan has rulesets."""
     repository = call.repository(permission, level)
-    if repository.visibility != "public" and call.store.accounts[repository.owner_id].price_plan == "free":
+    if not offers(call.store, repository, Feature.BRANCH_RULESETS):
         raise Refusal(403, UPGRADE)
     return repository
 
