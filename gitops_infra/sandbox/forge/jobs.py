@@ -378,7 +378,9 @@ def _grant(
     own: list[Repository | EnvironmentRecord] = [repository, *([environment] if environment else [])]
     sources = own if trusted else []
     # The environment's come last: they win over the repository's of the same name.
-    opened = {name: entry["value"] for source in sources for name, entry in source.secrets.items()}
+    sealed = {name: entry["value"] for source in sources for name, entry in source.secrets.items()}
+    # A secret that was not sealed for this repository does not open: the job has none of that name (not confirmed).
+    opened = {name: value for name, value in sealed.items() if value is not None}
     variables = {name: entry["value"] for source in sources for name, entry in source.variables.items()}
     value = "ghs_" + random_values.token_hex(18)
     token = Token(

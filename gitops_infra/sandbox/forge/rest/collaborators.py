@@ -11,7 +11,7 @@ from gitops_infra.sandbox.forge.router import Call, Routes
 
 def list_all(call: Call) -> Response:
     """Everybody with a role of their own; `affiliation=direct` or `outside` narrows it, `permission` too."""
-    repository = call.repository("contents", "write")
+    repository = call.repository("contents", "write", even_archived=True)
     affiliation = call.query.get("affiliation", "all")
     owner = call.store.accounts[repository.owner_id]
     found = []

@@ -106,7 +106,8 @@ def _checked(
 
 def _reviewers(call: Call, repository: Repository, wanted: list[Any]) -> list[dict[str, Any]]:
     if len(wanted) > MAX_REVIEWERS:
-        raise Refusal(422, f"{FAILED} An environment may have at most {MAX_REVIEWERS} reviewers.")
+        # The words are GitHub's: the upstream provider's acceptance test of environments waits for them.
+        raise Refusal(422, f"{FAILED} Required reviewers can have at most {MAX_REVIEWERS} reviewers.")
     result = []
     for reviewer in wanted:
         kind, number = (reviewer.get("type"), reviewer.get("id")) if isinstance(reviewer, dict) else (None, None)

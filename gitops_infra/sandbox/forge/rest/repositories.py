@@ -282,8 +282,9 @@ def put_topics(call: Call) -> Response:
 
 
 def get_vulnerability_alerts(call: Call) -> Response:
-    """204 when alerts are on, 404 when off."""
-    if not call.repository("administration", "read").vulnerability_alerts:
+    """204 when alerts are on, 404 when off, as they are for an archived repository whatever is set."""
+    repository = call.repository("administration", "read")
+    if not repository.vulnerability_alerts or repository.archived:
         raise Refusal(404, "Vulnerability alerts are disabled.")
     return NO_CONTENT
 

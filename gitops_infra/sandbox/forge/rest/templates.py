@@ -15,8 +15,7 @@ def generate(call: Call) -> Response:
     """A new repository with the files of the template: one commit on each branch, and nothing of its history.
 
     Takes the default branch only, unless `include_all_branches`. 404 for a repository that is no template.
-    Sources: GitHub REST, "Create a repository using a template"; GitHub, "Creating a repository from a template" ("starts
-    with a single commit", branches with unrelated histories).
+    Sources: GitHub REST, "Create a repository using a template"; GitHub, "Creating a repository from a template".
     """
     template = call.repository("contents", "read")
     if not template.settings.get("is_template"):

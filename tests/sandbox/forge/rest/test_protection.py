@@ -200,7 +200,7 @@ def test_what_an_environment_update_does_not_send_stays(client: Client) -> None:
             {"prevent_self_review": True},
             "Required reviewers must have at least one reviewer to set prevent_self_review.",
         ),
-        ({"reviewers": [{"type": "User", "id": 1}] * 7}, "An environment may have at most 6 reviewers."),
+        ({"reviewers": [{"type": "User", "id": 1}] * 7}, "Required reviewers can have at most 6 reviewers."),
     ],
 )
 def test_an_impossible_protection_rule_is_refused(client: Client, change: dict[str, Any], reason: str) -> None:

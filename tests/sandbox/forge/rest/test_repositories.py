@@ -56,6 +56,16 @@ def test_an_unknown_setting_is_refused_by_name(client: Client) -> None:
     ]
 
 
+def test_an_archived_repository_has_no_vulnerability_alerts(client: Client) -> None:
+    """They come back with it."""
+    adam, path = client("adam"), "/repos/acme/shop/vulnerability-alerts"
+    assert adam.put(path).status_code == 204
+    adam.patch("/repos/acme/shop", json={"archived": True})
+    assert (adam.get(path).status_code, adam.put(path).status_code) == (404, 403)
+    adam.patch("/repos/acme/shop", json={"archived": False})
+    assert adam.get(path).status_code == 204
+
+
 def test_everybody_may_fork_what_is_public(client: Client) -> None:
     adam = client("adam")
     assert adam.get("/repos/acme/shop").json()["allow_forking"] is False
@@ -101,6 +111,7 @@ def test_an_archived_repository_is_read_only_until_it_is_revived(client: Client)
     assert adam.patch("/repos/acme/shop", json={"archived": True}).json()["archived"] is True
     answer = adam.post("/repos/acme/shop/labels", json={"name": "x"})
     assert (answer.status_code, answer.json()["message"]) == (403, "Repository was archived so is read-only.")
+    assert adam.get("/repos/acme/shop/collaborators").status_code == 200
     assert adam.patch("/repos/acme/shop", json={"archived": False}).status_code == 200
     assert adam.post("/repos/acme/shop/labels", json={"name": "x"}).status_code == 201
 
