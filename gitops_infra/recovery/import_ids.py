@@ -154,6 +154,7 @@ REPEATABLE: Mapping[str, str] = {
     "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret": "the forge overwrites the secret",
     "github:index/actionsRepositoryPermissions:ActionsRepositoryPermissions": "it is a setting",
     "github:index/workflowRepositoryPermissions:WorkflowRepositoryPermissions": "it is a setting",
+    "github:index/repositoryVulnerabilityAlerts:RepositoryVulnerabilityAlerts": "it is a setting",
     "github:index/teamRepository:TeamRepository": "the forge overwrites the grant",
     "github:index/repositoryCollaborator:RepositoryCollaborator": "the forge overwrites the grant",
     "tls:index/privateKey:PrivateKey": "a key that was not written down is nowhere else",

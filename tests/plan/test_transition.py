@@ -43,8 +43,8 @@ def test_an_environment_that_is_left_out_must_be_retired_first(without_staging: 
     assert told({"staging": STAGING}, without_staging) == [
         (
             "environment 'staging': the stack has it with the branch env/staging, and the topology leaves it out. Set "
-            "`retired: true` for it, run `pulumi up`, and remove it then; if it was renamed, set `formerly: staging` of "
-            "the new name. [environment-removed]"
+            "`retired: true` for it, run `pulumi up`, and remove it then; if it was renamed, set `formerly: staging` "
+            "of the new name. [environment-removed]"
         )
     ]
     assert told({"staging": {**STAGING, "retired": True}}, without_staging) == []
