@@ -46,13 +46,14 @@ def up(
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
     ssh_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
     *,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve it over TLS too, for clients that insist (`gh`).")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start it, or find it running; ready when this returns."""
     with extra("sandbox"):
         from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
     with clear(daemon.DaemonError, OSError):
-        state = daemon.up(directory or default_directory(), http_port=http_port, ssh_port=ssh_port)
+        state = daemon.up(directory or default_directory(), http_port=http_port, ssh_port=ssh_port, tls=tls)
     _show(state, as_json=as_json)
 
 
@@ -178,7 +179,11 @@ def _remote(directory: Path | None) -> "RemoteSandbox":
 def _show(state: "State", *, as_json: bool) -> None:
     """Addresses only: the control token stays in the state file."""
     if as_json:
-        typer.echo(json.dumps({"running": True, "url": state.url, "ssh_port": state.ssh_port, "pid": state.pid}))
+        shown = {"running": True, "url": state.url, "ssh_port": state.ssh_port, "pid": state.pid}
+        secure = {"tls_url": state.tls_url, "ca_file": state.ca_file} if state.tls_url else {}
+        typer.echo(json.dumps(shown | secure))
         return
     typer.echo(f"the sandbox forge runs at {state.url} (process {state.pid}, SSH port {state.ssh_port})")
+    if state.tls_url:
+        typer.echo(f"with TLS at {state.tls_url}, to be trusted by {state.ca_file}")
     typer.echo("a token: gitops-infra sandbox token LOGIN")

@@ -1,6 +1,7 @@
 """`gitops-infra sandbox`: a life of the stand-in forge, through the command line only."""
 
 import json
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_it_starts_answers_keeps_its_state_and_ends(cli: Cli, tmp_path: Path) ->
     finally:
         cli("sandbox", "down")
     assert (tmp_path / "state" / "gitops-infra" / "sandbox").is_dir()
+
+
+def test_with_tls_it_says_what_to_trust(cli: Cli) -> None:
+    try:
+        started = json.loads(cli("sandbox", "up", "--tls", "--json").stdout)
+        trusting = ssl.create_default_context(cafile=started["ca_file"])
+        answer = httpx.get(f"{started['tls_url']}/api/v3/meta", verify=trusting, trust_env=False)
+        assert answer.status_code == 200
+        assert (
+            f"with TLS at {started['tls_url']}, to be trusted by {started['ca_file']}\n"
+            in cli("sandbox", "status").stdout
+        )
+    finally:
+        cli("sandbox", "down")
 
 
 def test_one_that_does_not_run_says_how_to_start_it(cli: Cli) -> None:

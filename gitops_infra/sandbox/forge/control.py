@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from gitops_infra.sandbox.forge import jobs
 from gitops_infra.sandbox.forge.decide import Verdict
+from gitops_infra.sandbox.forge.faults import Fault, Faultable
+from gitops_infra.sandbox.forge.ledger import CallTotal
 from gitops_infra.sandbox.forge.model import PullRequest
 from gitops_infra.sandbox.forge.pulls import MergeResult
 from gitops_infra.sandbox.forge.record_codec import decode, encode
@@ -34,20 +36,39 @@ METHODS = (
     "add_repository",
     "grant",
     "token",
+    "approve_token",
     "app",
+    "create_app",
+    "app_key",
+    "revoke_app_keys",
+    "install",
+    "installation",
+    "uninstall",
+    "set_app_permissions",
     "app_token",
     "revoke",
+    "configure_account",
     "job",
     "approve",
     "finish",
     "open_pull_request",
     "review",
     "merge",
+    "limits",
+    "unlimited",
+    "latency",
+    "inject_fault",
+    "fault_hits",
+    "release_fault",
+    "remove_fault",
+    "clear_faults",
+    "calls",
 )
 """Methods of `Sandbox` that `RemoteSandbox` has too, with the same arguments and results."""
 
 TRAVELLERS: Mapping[str, type] = {
-    kind.__name__: kind for kind in (*KINDS, jobs.JobGrant, jobs.JobRefused, jobs.JobWaiting, Verdict, MergeResult)
+    kind.__name__: kind
+    for kind in (*KINDS, CallTotal, jobs.JobGrant, jobs.JobRefused, jobs.JobWaiting, Verdict, MergeResult)
 }
 TIMEOUT = 120.0
 """Seconds; importing a repository with a long history is the slowest call."""
@@ -79,6 +100,8 @@ class Control:
     def _call(self, body: Mapping[str, Any]) -> Response:
         if body["method"] not in METHODS:
             return Response(422, {"message": f"no method {body['method']!r}"})
+        if (body["method"], *body["positional"]) == ("inject_fault", Fault.REFUSED) and "seconds" not in body["named"]:
+            return Response(422, {"message": "fault refused needs seconds here: nobody could switch it off again"})
         try:
             positional = [self._unpacked(value) for value in body["positional"]]
             named = {name: self._unpacked(value) for name, value in body["named"].items()}
@@ -94,8 +117,11 @@ class Control:
         return self._sandbox.store.pull_requests[result.id] if isinstance(result, PullRequest) else result
 
 
-class RemoteSandbox:
-    """A forge in another process. Has the methods named in `METHODS`; each raises RemoteError when refused."""
+class RemoteSandbox(Faultable):
+    """A forge in another process. Has the methods named in `METHODS`; each raises RemoteError when refused.
+
+    `fault` gives a handle as on the forge itself.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         """`url` is `http://127.0.0.1:PORT`, `token` the control token of `daemon.State`."""

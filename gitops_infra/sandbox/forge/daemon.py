@@ -57,6 +57,10 @@ class State:
     known_hosts: str
     control_token: str
     directory: str
+    tls_url: str = ""
+    """`https://127.0.0.1:PORT`; empty without TLS."""
+    ca_file: str = ""
+    """What clients of `tls_url` must trust, in PEM."""
 
     @property
     def api_url(self) -> str:
@@ -84,17 +88,24 @@ def status(directory: Path) -> State | None:
     return None
 
 
-def up(directory: Path, *, http_port: int = 0, ssh_port: int = 0) -> State:
+def up(directory: Path, *, http_port: int = 0, ssh_port: int = 0, tls: bool = False, tls_port: int = 0) -> State:
     """Starts a forge over the directory, or finds the running one; ready when it returns.
 
-    A new forge has the organisation `acme` with the users of `PEOPLE` and the App `provisioner`. Raises DaemonError.
+    A new forge has the organisation `acme` with the users of `PEOPLE` and the App `provisioner`. Raises DaemonError,
+    also when one runs without TLS and it is asked for.
     """
     directory = directory.resolve()
     running = status(directory)
     if running is not None:
+        if tls and not running.tls_url:
+            raise DaemonError(
+                f"the sandbox forge (pid {running.pid}) runs without TLS: stop it first, then start it so"
+            )
         return running
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     arguments = [str(directory), "--http-port", str(http_port), "--ssh-port", str(ssh_port)]
+    if tls:
+        arguments += ["--tls", "--tls-port", str(tls_port)]
     with (directory / LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", MODULE, *arguments],
@@ -154,7 +165,14 @@ def reset(directory: Path) -> State | None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     if running is None:
         return None
-    return up(directory, http_port=int(running.url.rpartition(":")[2]), ssh_port=running.ssh_port)
+    tls_port = int(running.tls_url.rpartition(":")[2] or 0)
+    return up(
+        directory,
+        http_port=int(running.url.rpartition(":")[2]),
+        ssh_port=running.ssh_port,
+        tls=bool(tls_port),
+        tls_port=tls_port,
+    )
 
 
 def _is_ours(pid: int, directory: Path) -> bool:
@@ -196,7 +214,7 @@ def seed(sandbox: Any) -> None:
     sandbox.app(ORGANIZATION, PROVISIONER, PROVISIONER_PERMISSIONS)
 
 
-def _run(directory: Path, http_port: int, ssh_port: int) -> None:
+def _run(directory: Path, **settings: Any) -> None:
     from gitops_infra.sandbox.forge.control import Control  # noqa: PLC0415  (see the top: callers stay light)
     from gitops_infra.sandbox.forge.server import Sandbox  # noqa: PLC0415
 
@@ -205,13 +223,22 @@ def _run(directory: Path, http_port: int, ssh_port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     token = secrets.token_urlsafe(32)
-    sandbox = Sandbox(directory, http_port=http_port, ssh_port=ssh_port)
+    sandbox = Sandbox(directory, **settings)
     Control(sandbox, token)
     if not sandbox.store.accounts:
         with sandbox.store.transaction():
             seed(sandbox)
     with sandbox:
-        state = State(os.getpid(), sandbox.url, sandbox.ssh_port, sandbox.known_hosts, token, str(directory))
+        state = State(
+            pid=os.getpid(),
+            url=sandbox.url,
+            ssh_port=sandbox.ssh_port,
+            known_hosts=sandbox.known_hosts,
+            control_token=token,
+            directory=str(directory),
+            tls_url=sandbox.tls_url,
+            ca_file=str(sandbox.ca_file or ""),
+        )
         _write_state(directory, state)
         stopped.wait()
 
@@ -222,9 +249,11 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--http-port", type=int, default=0)
     parser.add_argument("--ssh-port", type=int, default=0)
-    arguments = parser.parse_args()
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--tls-port", type=int, default=0)
+    settings = vars(parser.parse_args())
     try:
-        _run(arguments.directory, arguments.http_port, arguments.ssh_port)
+        _run(settings.pop("directory"), **settings)
     except (OSError, RuntimeError) as error:
         sys.exit(f"error: {error}")
 

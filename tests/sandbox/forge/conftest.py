@@ -36,6 +36,12 @@ def forge(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def seed() -> Callable[[Sandbox], Sandbox]:
+    """Fills a forge that was made in another way than `forge`, with the same."""
+    return seeded
+
+
+@pytest.fixture
 def client(forge: Sandbox) -> Iterator[Client]:
     """Makes a REST client: `client("dana")` with a new personal token, `client(token=...)`, `client()` anonymous."""
     opened: list[httpx.Client] = []

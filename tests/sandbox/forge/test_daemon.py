@@ -1,8 +1,11 @@
 """The forge as a process of its own, and steering it from outside."""
 
+import contextlib
 import json
 import os
 import signal
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import pytest
 
 from gitops_infra.sandbox.forge import daemon
 from gitops_infra.sandbox.forge.control import RemoteError, RemoteSandbox
+from gitops_infra.sandbox.forge.faults import Fault
 from gitops_infra.sandbox.forge.jobs import JobGrant, JobRefused
+from gitops_infra.sandbox.forge.ledger import CallTotal
 
 
 @pytest.fixture
@@ -131,3 +136,50 @@ def test_tokens_are_not_in_the_files_of_a_fresh_forge(directory: Path) -> None:
         if path.is_file():
             assert value.encode() not in path.read_bytes()
     assert json.dumps(value) not in (directory / daemon.LOG).read_text(encoding="utf-8")
+
+
+def test_trouble_is_switched_from_outside(directory: Path) -> None:
+    state = daemon.up(directory)
+    remote = RemoteSandbox(state.url, state.control_token)
+    remote.add_repository("acme/shop", auto_init=True)
+    with httpx.Client(base_url=state.api_url, trust_env=False) as anonymous:
+        fault = remote.fault(Fault.STATUS_BEFORE, path="/meta", status=503, times=2)
+        assert [anonymous.get("/meta").status_code for _ in range(3)] == [503, 503, 200]
+        assert fault.hits == 2
+        fault.remove()
+        remote.limits(primary=1)
+        assert [anonymous.get("/meta").status_code for _ in range(2)] == [200, 403]
+        remote.unlimited()
+        assert remote.calls() == [CallTotal("GET", "/meta", counted=4, uncounted=1)]
+        assert remote.calls(since=4) == [CallTotal("GET", "/meta", counted=0, uncounted=1)]
+
+
+def test_a_forge_that_refuses_connections_is_back_after_a_while(directory: Path) -> None:
+    """It cannot be asked to come back, so it must be told for how long beforehand."""
+    state = daemon.up(directory)
+    remote = RemoteSandbox(state.url, state.control_token)
+    with pytest.raises(RemoteError, match="fault refused needs seconds here: nobody could switch it off again"):
+        remote.fault(Fault.REFUSED)
+    remote.fault(Fault.REFUSED, seconds=0.3)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{state.api_url}/meta", trust_env=False)
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(httpx.ConnectError):
+            assert httpx.get(f"{state.api_url}/meta", trust_env=False).status_code == 200
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_tls_is_kept_by_a_reset_and_not_begun_while_one_runs(directory: Path) -> None:
+    daemon.up(directory)
+    with pytest.raises(daemon.DaemonError, match="runs without TLS: stop it first, then start it so"):
+        daemon.up(directory, tls=True)
+    daemon.down(directory)
+    state = daemon.up(directory, tls=True)
+    again = daemon.reset(directory)
+    assert again is not None
+    assert (again.tls_url, again.url) == (state.tls_url, state.url)
+    trusting = ssl.create_default_context(cafile=again.ca_file)
+    assert httpx.get(f"{again.tls_url}/api/v3/meta", verify=trusting, trust_env=False).status_code == 200
