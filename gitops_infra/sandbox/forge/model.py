@@ -295,6 +295,8 @@ class Repository:
     """Base64 seed of the key pair that secrets are sealed for."""
     next_number: int = 1
     """Number of the next pull request."""
+    parent_id: int | None = None
+    """The repository that it is a fork of."""
     template_id: int | None = None
     """The template repository that it was made from."""
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from typing import Any
 
 from gitops_infra.sandbox.forge.git.bare import ABSENT, FORGE, BareRepository
@@ -90,6 +91,15 @@ def _create(call: Call, owner: Account) -> Response:
         call.store.save(team)
     call.store.save(repository)
     return Response(201, full_shape(call, repository))
+
+
+def future_owner(call: Call, login: str | None) -> Account:
+    """Whose a new repository becomes: the user's without a name. Raises Refusal if the identity may make none there."""
+    if login is None or (call.identity.user_id and login == call.user().login):
+        return call.user()
+    if call.store.user(login):
+        raise invalid("Repository", "owner", f"{login} is another user")
+    return replace(call, parameters={"org": login}).organization("repositories", "write")
 
 
 def welcome(call: Call, owner: Account, repository: Repository) -> None:
@@ -326,7 +336,7 @@ def shape(call: Call, repository: Repository) -> dict[str, Any]:
         "git_url": f"{html_url}.git",
         "svn_url": html_url,
         "ssh_url": call.endpoints.ssh_url(full_name),
-        "fork": False,
+        "fork": repository.parent_id is not None,
         "archived": repository.archived,
         "disabled": False,
         "default_branch": repository.default_branch,
@@ -336,6 +346,18 @@ def shape(call: Call, repository: Repository) -> dict[str, Any]:
         "pushed_at": timestamp(repository.updated_at),
         "permissions": shapes.permissions(role(call.store, call.identity, repository)),
         **{name: settings[name] for name in SETTINGS if not name.startswith(_MERGE_SETTINGS)},
+    }
+
+
+def _relatives(store: Store, repository: Repository) -> dict[str, int | None]:
+    """Where it comes from: its template, the repository it is a fork of, and the one all those are forks of."""
+    source = repository
+    while source.parent_id is not None and (parent := store.repositories.get(source.parent_id)) is not None:
+        source = parent
+    return {
+        "template_repository": repository.template_id,
+        "parent": repository.parent_id,
+        "source": None if source is repository else source.id,
     }
 
 
@@ -363,9 +385,10 @@ def full_shape(call: Call, repository: Repository) -> dict[str, Any]:
     body = shape(call, repository)
     if may(call.store, call.identity, repository, "contents", "write"):
         body |= _settings(repository)
-    template = call.store.repositories.get(repository.template_id or 0)
-    if template is not None and role(call.store, call.identity, template) is not None:
-        body["template_repository"] = shape(call, template)
+    for name, number in _relatives(call.store, repository).items():
+        relative = call.store.repositories.get(number or 0)
+        if relative is not None and role(call.store, call.identity, relative) is not None:
+            body[name] = shape(call, relative)
     owner = call.store.accounts[repository.owner_id]
     return body | ({"organization": shapes.account(call, owner)} if owner.kind == "Organization" else {})
 

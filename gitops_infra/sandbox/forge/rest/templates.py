@@ -1,10 +1,8 @@
 """New repositories from a template repository."""
 
-from dataclasses import replace
-
 from gitops_infra.sandbox.forge.git.bare import ABSENT, FORGE, BareRepository
-from gitops_infra.sandbox.forge.model import Account, Repository
-from gitops_infra.sandbox.forge.responses import Response, invalid, not_found
+from gitops_infra.sandbox.forge.model import Repository
+from gitops_infra.sandbox.forge.responses import Response, not_found
 from gitops_infra.sandbox.forge.rest import repositories
 from gitops_infra.sandbox.forge.router import Call, Routes
 
@@ -21,7 +19,7 @@ def generate(call: Call) -> Response:
     if not template.settings.get("is_template"):
         raise not_found()
     body = call.fields("Repository", FIELDS, required="name")
-    owner = _owner(call, body.get("owner"))
+    owner = repositories.future_owner(call, body.get("owner"))
     visibility = "private" if body.get("private") else "public"
     repository = repositories.make(
         call.store, owner, body["name"], visibility=visibility, default_branch=template.default_branch
@@ -31,15 +29,6 @@ def generate(call: Call) -> Response:
     repository.template_id = template.id
     repositories.welcome(call, owner, repository)
     return Response(201, repositories.full_shape(call, repository))
-
-
-def _owner(call: Call, login: str | None) -> Account:
-    """Whose repository it becomes, the user's without a name. Raises Refusal for one that the identity may not use."""
-    if login is None or (call.identity.user_id and login == call.user().login):
-        return call.user()
-    if call.store.user(login):
-        raise invalid("Repository", "owner", f"{login} is another user")
-    return replace(call, parameters={"org": login}).organization("repositories", "write")
 
 
 def _copy(source: BareRepository, target: BareRepository, template: Repository, *, every: bool) -> None:
