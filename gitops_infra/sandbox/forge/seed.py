@@ -6,6 +6,7 @@ from pathlib import Path
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 from gitops_infra.sandbox.forge.model import Account, Repository, Role, Team
 from gitops_infra.sandbox.forge.price_plans import PRICE_PLANS
+from gitops_infra.sandbox.forge.rest.organizations import BASE_PERMISSIONS
 from gitops_infra.sandbox.forge.rest.repositories import make
 from gitops_infra.sandbox.forge.rest.teams import slug_of
 from gitops_infra.sandbox.forge.seed_credentials import Credentials
@@ -47,6 +48,40 @@ class Seeding(Credentials):
             )
             self.store.add(organization)
             return organization
+
+    def configure_account(
+        self,
+        login: str,
+        *,
+        price_plan: str | None = None,
+        deploy_keys: bool | None = None,
+        default_repository_permission: Role | str | None = None,
+        approves_tokens: bool | None = None,
+    ) -> Account:
+        """Changes settings of a user (`price_plan` only) or an organisation; None leaves one as it is.
+
+        `default_repository_permission` is `none`, `read`, `write` or `admin`.
+        """
+        with self.store.transaction():
+            account = self.account(login)
+            base = default_repository_permission
+            if price_plan is not None and price_plan not in PRICE_PLANS:
+                raise ValueError(f"{price_plan!r} is no price plan: one of {', '.join(PRICE_PLANS)}")
+            if base is not None and base not in BASE_PERMISSIONS:
+                raise ValueError(f"{base!r} is no base permission: one of {', '.join(BASE_PERMISSIONS)}")
+            if account.kind == "User" and (deploy_keys, base, approves_tokens) != (None, None, None):
+                raise ValueError(f"{login} is a user: only organisations have these settings")
+            chosen = {
+                "price_plan": price_plan,
+                "deploy_keys_enabled": deploy_keys,
+                "default_repository_permission": None if base is None else str(base),
+                "approves_tokens": approves_tokens,
+            }
+            for name, value in chosen.items():
+                if value is not None:
+                    setattr(account, name, value)
+            self.store.save(account)
+            return account
 
     def add_member(self, organization: str, login: str, *, owner: bool = False) -> None:
         """Makes a user a member, or with `owner=True` an owner."""

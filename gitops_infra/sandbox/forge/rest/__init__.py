@@ -23,6 +23,7 @@ from gitops_infra.sandbox.forge.rest import (
     statuses,
     teams,
     templates,
+    user_keys,
     variables,
 )
 
@@ -30,6 +31,7 @@ TABLES = tuple(
     module.ROUTES
     for module in (
         service,
+        user_keys,
         apps,
         installations,
         organizations,

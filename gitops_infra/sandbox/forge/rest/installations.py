@@ -93,7 +93,8 @@ def _select(call: Call, *, chosen: bool) -> Response:
     if repository is None or repository.owner_id != installation.account_id:
         raise not_found()
     if not may(call.store, call.identity, repository, "administration", "write"):
-        raise not_found() if role(call.store, call.identity, repository) is None else Refusal(403, "Forbidden")
+        hidden = role(call.store, call.identity, repository) is None
+        raise not_found() if hidden else Refusal(403, "Must have admin rights to Repository.")
     if installation.repository_ids is None:
         raise Refusal(422, MUST_SELECT)
     if chosen:

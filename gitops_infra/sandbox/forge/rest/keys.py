@@ -31,11 +31,7 @@ def create(call: Call) -> Response:
     body = call.fields("PublicKey", {"title": str, "key": str, "read_only": bool}, required="key")
     if not call.store.accounts[repository.owner_id].deploy_keys_enabled:
         raise _refused("Deploy keys are disabled for this repository")
-    key = normalised_key(body["key"])
-    if not well_formed(key):
-        raise _refused("key is invalid. You must supply a key in OpenSSH public key format", "key")
-    if in_use(call.store, key):
-        raise _refused("key is already in use", "key")
+    key = check_new(call.store, normalised_key(body["key"]))
     record = DeployKey(
         id=call.store.new_id(),
         repository_id=repository.id,
@@ -54,6 +50,15 @@ def delete(call: Call) -> Response:
     """Removes the key: it authenticates no more."""
     call.store.delete(_found(call, "write"))
     return NO_CONTENT
+
+
+def check_new(store: Store, key: str) -> str:
+    """The key, when it can be anybody's new one. Raises Refusal 422."""
+    if not well_formed(key):
+        raise _refused("key is invalid. You must supply a key in OpenSSH public key format", "key")
+    if in_use(store, key):
+        raise _refused("key is already in use", "key")
+    return key
 
 
 def well_formed(key: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from gitops_infra.sandbox.forge.identity import may_organization
 from gitops_infra.sandbox.forge.model import Account, Role
-from gitops_infra.sandbox.forge.responses import Response, not_found
+from gitops_infra.sandbox.forge.responses import Response, invalid, not_found
 from gitops_infra.sandbox.forge.rest import shapes
 from gitops_infra.sandbox.forge.router import Call, Routes
 
@@ -25,8 +25,9 @@ def update(call: Call) -> Response:
         "deploy_keys_enabled_for_repositories", organization.deploy_keys_enabled
     )
     base = body.get("default_repository_permission", organization.default_repository_permission)
-    if base in BASE_PERMISSIONS:
-        organization.default_repository_permission = base
+    if base not in BASE_PERMISSIONS:
+        raise invalid("Organization", "default_repository_permission", f"{base} is not a base permission", "invalid")
+    organization.default_repository_permission = base
     call.store.save(organization)
     return Response(200, _organization(call, organization))
 

@@ -49,14 +49,6 @@ def get_account(call: Call) -> Response:
     return Response(200, _profile(call, found))
 
 
-def user_keys(call: Call) -> Response:
-    """A user's SSH keys, which are public."""
-    user = call.store.user(call["username"])
-    if user is None:
-        raise not_found()
-    return call.page({"id": key.id, "key": key.key} for key in call.store.keys_of(user))
-
-
 def user_gpg_keys(call: Call) -> Response:
     """Always empty: signatures are not checked here."""
     if call.store.user(call["username"]) is None:
@@ -81,6 +73,5 @@ ROUTES: Routes = {
     ("GET", "/user"): current_user,
     ("GET", "/user/{account_id}"): get_account,
     ("GET", "/users/{username}"): get_user,
-    ("GET", "/users/{username}/keys"): user_keys,
     ("GET", "/users/{username}/gpg_keys"): user_gpg_keys,
 }
