@@ -107,20 +107,26 @@ class Recorded:
 
 
 class _Mocks(mocks.Mocks):
-    def __init__(self, recorded: Recorded, calls: Mapping[str, Mapping[str, Any]]) -> None:
-        self.recorded, self.answers = recorded, calls
+    def __init__(
+        self, recorded: Recorded, calls: Mapping[str, Mapping[str, Any]], outputs: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.recorded, self.answers, self.outputs = recorded, calls, outputs
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return f"id-of-{args.name}", {**args.inputs, **ANSWERS.get(args.typ, {})}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"name": args.args["name"], "outputs": dict(self.outputs.get(args.args["name"], {}))}, []
         self.recorded.calls.append((args.token, dict(args.args)))
         return dict(self.answers[args.args["endpoint"]]), []
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, recorded: Recorded, answers: Mapping[str, Mapping[str, Any]]) -> None:
-        super().__init__(_Mocks(recorded, answers))
+    def __init__(
+        self, recorded: Recorded, answers: Mapping[str, Mapping[str, Any]], outputs: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        super().__init__(_Mocks(recorded, answers, outputs))
         self.recorded = recorded
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
@@ -175,7 +181,8 @@ Record = Callable[..., Recorded]
 def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
     """Runs a program on a recording engine, in a loop and settings of its own; raises what the program raises.
 
-    Keywords: `config` and `secret_keys` of the stack, `preview`, `answers` by REST endpoint.
+    Keywords: `config` and `secret_keys` of the stack, `preview`, `answers` by REST endpoint, `outputs` of stacks by
+    full name (this one is `organization/gitops-infra/test`).
     """
     for variable in ("GITHUB_OWNER", "GITHUB_ORGANIZATION", "GITHUB_TOKEN", "GITHUB_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
@@ -189,16 +196,17 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
         secret_keys: tuple[str, ...] = (),
         preview: bool = False,
         answers: Mapping[str, Mapping[str, Any]] | None = None,
+        outputs: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Recorded:
         recorded = Recorded()
 
         async def main() -> None:
             mocks.set_mocks(
-                _Mocks(recorded, answers or {}),
+                _Mocks(recorded, answers or {}, outputs or {}),
                 project="gitops-infra",
                 stack="test",
                 preview=preview,
-                monitor=_Monitor(recorded, answers or {}),
+                monitor=_Monitor(recorded, answers or {}, outputs or {}),
             )
             pulumi.runtime.set_all_config(dict(config or {}), list(secret_keys))
             await run_pulumi_func(lambda: _quiet(program))

@@ -5,12 +5,19 @@ from typing import Any, Optional, Union
 
 import pulumi
 
+from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import Args, checked, decided
 from gitops_infra.forges.github.branch_rules import rulesets
 from gitops_infra.forges.github.files import files
 from gitops_infra.forges.github.placement import Placement, itself
-from gitops_infra.forges.github.repository import RepositoryChildren, access, application_repository
+from gitops_infra.forges.github.repository import (
+    RepositoryChildren,
+    access,
+    actions_permissions,
+    application_repository,
+    imported_repository,
+)
 from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.plan.model import Repository
 from gitops_infra.topology.application import Application
@@ -42,7 +49,8 @@ class ApplicationRepositoryArgs(Args):
 class ApplicationRepository(pulumi.ComponentResource):
     """An application's repository with a protected default branch.
 
-    A new one gets settings, first files and access; content and settings of an existing one are left alone.
+    A new one gets settings, first files and access; content and settings of an existing one are left alone. An imported
+    one is in the stack as it is, and only what the topology names of it ever changes.
     """
 
     name: pulumi.Output[str]
@@ -52,9 +60,9 @@ class ApplicationRepository(pulumi.ComponentResource):
     default_branch: pulumi.Output[str]
     """Name of the default branch."""
     http_clone_url: pulumi.Output[Optional[str]]
-    """Clone URL over HTTPS; none for an existing repository, which is not read."""
+    """Clone URL over HTTPS; none for an existing repository that is not imported: it is not read."""
     ssh_clone_url: pulumi.Output[Optional[str]]
-    """Clone URL over SSH; none for an existing repository, which is not read."""
+    """Clone URL over SSH; none for an existing repository that is not imported: it is not read."""
     protected: pulumi.Output[str]
     """The protected ref. Whatever takes it as an input waits until the rules exist."""
 
@@ -70,26 +78,23 @@ class ApplicationRepository(pulumi.ComponentResource):
         plan = _plan or _decide(args)
         super().__init__("gitops-infra:index:ApplicationRepository", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=plan.retain)
-        new = None if plan.existing else application_repository(place, plan)
-        made = () if new is None else (new.repository, *new.permissions)
+        children = _children(place, plan)
+        repository = None if children is None else children.repository
+        made = () if children is None else (children.repository, *children.permissions)
+        self.hosted = Hosted(repository, None if place.retain else repository)
+        """For environments in the same program."""
+        inside = place.within(self.hosted.deleted)
         written = files(place, plan, *made)
-        self.protection: tuple[pulumi.CustomResource, ...] = rulesets(
-            place,
-            plan.name,
-            plan.rulesets,
-            *made,
-            *written,
-            deleted_with=None if new is None else new.repository,
-        )
-        self.granted: tuple[pulumi.CustomResource, ...] = access(place, plan, *made)
-        self.retained: tuple[pulumi.CustomResource, ...] = (
-            (*_all(new), *written, *self.protection, *self.granted) if place.retain else ()
-        )
+        self.protection: tuple[pulumi.CustomResource, ...] = rulesets(inside, plan.name, plan.rulesets, *made, *written)
+        self.granted: tuple[pulumi.CustomResource, ...] = access(inside, plan, *made)
+        settings = () if children else actions_permissions(place, plan)
+        everything = (*(children.all if children else ()), *settings, *written, *self.protection, *self.granted)
+        self.retained: tuple[pulumi.CustomResource, ...] = everything if place.retain else ()
         self.name = after(plan.name, (*made, *self.protection))
         self.full_name = after(plan.full_name, (*made, *self.protection))
         self.default_branch = known(plan.default_branch)
-        self.http_clone_url = known(None) if new is None else new.repository.http_clone_url
-        self.ssh_clone_url = known(None) if new is None else new.repository.ssh_clone_url
+        self.http_clone_url = known(None) if repository is None else repository.http_clone_url
+        self.ssh_clone_url = known(None) if repository is None else repository.ssh_clone_url
         self.protected = after(f"refs/heads/{plan.default_branch}", self.protection)
         self.register_outputs(
             {
@@ -103,8 +108,11 @@ class ApplicationRepository(pulumi.ComponentResource):
         )
 
 
-def _all(new: RepositoryChildren | None) -> tuple[pulumi.CustomResource, ...]:
-    return () if new is None else new.all
+def _children(place: Placement, plan: Repository) -> RepositoryChildren | None:
+    """The repository itself, new or imported; None for one that exists and is not read."""
+    if plan.imported:
+        return imported_repository(place, plan)
+    return None if plan.existing else application_repository(place, plan)
 
 
 def _decide(args: Union[ApplicationRepositoryArgs, Mapping[str, Any]]) -> Repository:

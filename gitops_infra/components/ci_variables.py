@@ -10,11 +10,11 @@ from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.variable import variables
-from gitops_infra.plan.credentials import SECRET_NAME
+from gitops_infra.plan.credentials import KNOWN_HOSTS, SECRET_NAMES
 from gitops_infra.topology.names import variable_name
 from gitops_infra.topology.problems import Problem, path
 
-OURS = ("GITOPS_STATE_REPOSITORY", "GITOPS_BRANCH", SECRET_NAME)
+OURS = ("GITOPS_STATE_REPOSITORY", "GITOPS_BRANCH", KNOWN_HOSTS, *SECRET_NAMES.values())
 """Names with our prefix that the plan itself sets; any other one is refused."""
 
 
@@ -42,15 +42,22 @@ class CiVariables(pulumi.ComponentResource):
     secret_names: pulumi.Output[list[str]]
     """Names of the secrets, sorted."""
 
-    def __init__(self, name: str, args: CiVariablesArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
-        """Raises ConfigurationError before anything is registered.
+    def __init__(
+        self,
+        name: str,
+        args: CiVariablesArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+        *,
+        _inside: Optional[pulumi.Resource] = None,
+    ) -> None:
+        """Raises ConfigurationError before anything is registered. `_inside` is for `DeploymentEnvironment`.
 
         What `opts.depends_on` names exists before the variables and secrets do: name the environment's deployment
         policies there, or use `DeploymentEnvironment`, which does.
         """
         valid = _valid(args)
         super().__init__("gitops-infra:index:CiVariables", name, None, itself(opts))
-        place = Placement.of(self, name, opts, retain=False)
+        place = Placement.of(self, name, opts, retain=False).within(_inside)
         children = variables(
             place,
             repository=valid.repository,

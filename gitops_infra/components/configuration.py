@@ -2,8 +2,10 @@
 
 import pulumi
 
+from gitops_infra.components.deployment_environment import named_secrets
 from gitops_infra.components.gitops_topology import GitOpsTopologyArgs
 from gitops_infra.components.inputs import decided
+from gitops_infra.components.parts import Part
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
@@ -13,14 +15,16 @@ from gitops_infra.topology.validate import validate
 def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
     """The topology under the key `topology`, with the values of the secrets that it names.
 
+    The keys `part`, `foundation` and `released` say what of it this stack makes; see `GitOpsTopologyArgs`.
     A secret's key is looked up in the namespace of `config`, or in its own if it is written `namespace:key`.
     Raises ConfigurationError: problems of the topology; a secret that is missing, or that is stored in plain text.
     """
     data = config.require_object("topology")
     topology = decided(lambda: validate(data))
+    part, foundation = config.get("part"), config.get("foundation")
     secrets: dict[str, pulumi.Output[str]] = {}
     problems: list[Problem] = []
-    for where, key in _named(topology):
+    for where, key in _named(topology, Part(part)):
         full_key = key if ":" in key else config.full_key(key)
         namespace, _, name = full_key.partition(":")
         value = pulumi.Config(namespace).get_secret(name)
@@ -32,14 +36,21 @@ def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
             secrets[key] = value
     if problems:
         raise ConfigurationError(problems)
-    return GitOpsTopologyArgs(topology=topology, secrets=dict(secrets))
+    return GitOpsTopologyArgs(
+        topology=topology,
+        secrets=dict(secrets),
+        part=part,
+        foundation=foundation,
+        released=config.get_object("released"),
+    )
 
 
-def _named(topology: Topology) -> list[tuple[str, str]]:
+def _named(topology: Topology, part: Part) -> list[tuple[str, str]]:
     return [
-        (f"environments[{index}].secrets.{name}", key)
+        named
         for index, environment in enumerate(topology.environments)
-        for name, key in sorted((environment.secrets or {}).items())
+        if part.makes(environment.name)
+        for named in named_secrets(environment, "environments", index)
     ]
 
 

@@ -1,4 +1,4 @@
-"""A whole topology."""
+"""A whole topology, or one part of it."""
 
 from collections.abc import Mapping
 from typing import Any, Optional, Union
@@ -14,15 +14,18 @@ from gitops_infra.components.deployment_environment import (
     missing_secrets,
     report,
 )
+from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked, decided
+from gitops_infra.components.parts import FOUNDATION, Part, part_problems, protected_by, refuse_losses
 from gitops_infra.components.scope import OneEnvironment
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.placement import Placement
 from gitops_infra.forges.github.retained import retained
 from gitops_infra.plan.access import reach, undoers
-from gitops_infra.plan.build import plan as plan_topology
+from gitops_infra.plan.build import plans as plan_topology
 from gitops_infra.plan.model import Environment, Plan
+from gitops_infra.topology.defaults import per_repository
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
@@ -34,17 +37,26 @@ class GitOpsTopologyArgs(Args):
     topology: Topology
     """An application, its environments, and how a change moves between them."""
     secrets: Optional[dict[str, In[str]]] = Field(default=None, repr=False)
-    """Values of the environments' secrets, by the configuration key that the topology names."""
+    """Values of the environments' secrets and writers' keys, by the configuration key that the topology names."""
+    part: Optional[str] = None
+    """What of it this stack makes: `foundation` (the repositories and their default branches), or one environment by
+    name. Default: everything."""
+    foundation: Optional[str] = None
+    """For an environment alone: full name of the stack with the foundation, `organization/project/stack`."""
+    released: Optional[list[str]] = None
+    """Environments that another stack has taken over by `pulumi state move`: this one lets go of them unasked."""
 
 
 class GitOpsTopology(pulumi.ComponentResource):
-    """An application repository and all of its environments, in the right order.
+    """Application repositories and all of their environments, in the right order.
 
-    The default branch is protected before any environment exists, and every rule before any credential.
+    A default branch is protected before any environment exists, and every rule before any credential. An environment
+    that the topology leaves out, and that the stack's output `environments` has, must have been retired before.
     """
 
     environments: pulumi.Output[dict[str, Any]]
-    """By name: `kind`, `branch`, `ref`, `repository`, `ssh_url`, `url`, `fingerprint`, `secret_name`."""
+    """By name, and `repository/name` in a further repository: `kind`, `isolation`, `retired`, `branch`, `ref`,
+    `repository`, `ssh_url`, `url`, `fingerprint`, `secret_name`. Export it as `environments`."""
     access: pulumi.Output[dict[str, Any]]
     """Predicted: by environment, the `movers` and `breakers` of its branch and the `secret_readers`; and the `undoers`
     of the rules, in sentences."""
@@ -52,52 +64,94 @@ class GitOpsTopology(pulumi.ComponentResource):
     """By environment: `requested` and `achieved` protections, `degraded`, and `why`."""
     retained: pulumi.Output[list[Any]]
     """What destroy keeps: `type`, `name` and import `id` of each resource."""
+    foundation: pulumi.Output[dict[str, Any]]
+    """By repository (`owner/name`), its protected default branch, known once that is so. Export it as `foundation`: the
+    stacks of single environments look for it."""
 
     def __init__(self, name: str, args: GitOpsTopologyArgs, opts: Optional[pulumi.ResourceOptions] = None) -> None:
         """Raises ConfigurationError with every problem found, before anything is registered."""
         valid = _valid(args)
-        topology = valid.topology
-        plan = decided(lambda: _with_files(plan_topology(topology)))
+        plans = decided(lambda: tuple(_with_files(each) for each in plan_topology(valid.topology)))
+        part = Part(valid.part)
+        refuse_losses(part, plans, valid.released or ())
+        protected = {} if part.foundation else protected_by(valid.foundation, plans)
         as_before = collect_rarely()
         super().__init__("gitops-infra:index:GitOpsTopology", name, None, opts)
         place = Placement.of(self, name, opts, retain=False)
-        application = ApplicationRepository(
-            place.child("application"), _application(topology), place.nested(), _plan=plan.application
-        )
-        approvers = Approvers(topology.owner, self)
-        made = {
-            wanted.name: DeploymentEnvironment(
-                place.child(wanted.name),
-                DeploymentEnvironmentArgs(
-                    **_common(topology),
-                    environment=wanted,
-                    secrets=valid.secrets,
-                    default_branch_protected=True,
-                ),
-                # Rules before secrets; and GitHub refuses a reviewer who has no access yet.
-                place.nested(*application.protection, *application.granted),
-                _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
-                _approvers=approvers,
-            )
-            for wanted in topology.environments
-        }
-        self.environments = _summaries(plan, made)
+        approvers = Approvers(valid.topology.owner, self)
+        made = [
+            _Repository(place, valid, topology, plan, part, approvers, prefix)
+            for topology, plan, prefix in zip(per_repository(valid.topology), plans, _prefixes(plans), strict=True)
+        ]
+        self.environments = _summaries(made)
         # Also in a preview, where it is not known; not after a failure, which ends the program.
         self.environments.apply(as_before, run_with_unknowns=True)
-        self.access = known(access_report(plan))
-        self.enforcement = known(
-            {environment.name: report(plan.enforcement[environment.name]) for environment in plan.environments}
-        )
-        kept = [resource for environment in made.values() for resource in environment.retained]
-        self.retained = retained(topology.owner, [*application.retained, *kept])
+        self.access = known(_merged(made, access_report))
+        self.enforcement = known(_merged(made, enforcement_report))
+        self.retained = retained(valid.topology.owner, [kept for each in made for kept in each.retained])
+        self.foundation = _foundation(made, protected)
         self.register_outputs(
             {
                 "environments": self.environments,
                 "access": self.access,
                 "enforcement": self.enforcement,
                 "retained": self.retained,
+                "foundation": self.foundation,
             }
         )
+
+
+class _Repository:
+    """One repository of the topology, with its environments, registered."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one place, called once
+        self,
+        place: Placement,
+        args: GitOpsTopologyArgs,
+        topology: Topology,
+        plan: Plan,
+        part: Part,
+        approvers: Approvers,
+        prefix: str,
+    ) -> None:
+        self.plan, self.prefix = plan, prefix
+        self.names = [wanted.name for wanted in topology.environments if part.makes(wanted.name)]
+        self.application: Optional[ApplicationRepository] = None
+        if part.foundation:
+            self.application = ApplicationRepository(
+                place.child(f"{prefix}application"), _application(topology), place.nested(), _plan=plan.application
+            )
+        hosted = self.application.hosted if self.application else Hosted()
+        # Rules before secrets; and GitHub refuses a reviewer who has no access yet.
+        before = (*self.application.protection, *self.application.granted) if self.application else ()
+        self.made = {
+            wanted.name: DeploymentEnvironment(
+                place.child(f"{prefix}{wanted.name}"),
+                DeploymentEnvironmentArgs(
+                    **_common(topology),
+                    environment=wanted,
+                    secrets=args.secrets,
+                    known_hosts=topology.known_hosts,
+                    default_branch_protected=True,
+                ),
+                place.renamed(place.nested(*before), *([f"{prefix}{wanted.formerly}"] if wanted.formerly else [])),
+                _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
+                _approvers=approvers,
+                _application=hosted,
+            )
+            for wanted in topology.environments
+            if part.makes(wanted.name)
+        }
+
+    @property
+    def retained(self) -> list[pulumi.CustomResource]:
+        """What destroy keeps."""
+        kept = [*self.application.retained] if self.application else []
+        return kept + [resource for environment in self.made.values() for resource in environment.retained]
+
+    def key(self, environment: str) -> str:
+        """What an environment is called in the outputs."""
+        return f"{self.plan.application.name}/{environment}" if self.prefix else environment
 
 
 def access_report(plan: Plan) -> dict[str, Any]:
@@ -115,13 +169,33 @@ def access_report(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _summaries(plan: Plan, made: Mapping[str, DeploymentEnvironment]) -> pulumi.Output[dict[str, Any]]:
+def enforcement_report(plan: Plan) -> dict[str, Any]:
+    """What was asked of each environment, what is held, and why they differ."""
+    return {"environments": {name: report(found) for name, found in plan.enforcement.items()}}
+
+
+def _merged(made: list[_Repository], describe: Any) -> dict[str, Any]:
+    """The description of every repository as one, of the environments that are made here."""
+    environments: dict[str, Any] = {}
+    undoers: dict[str, None] = {}
+    for each in made:
+        found = describe(each.plan)
+        environments |= {each.key(name): found["environments"][name] for name in each.names}
+        undoers |= dict.fromkeys(found.get("undoers", ()))
+    return {"environments": environments, "undoers": list(undoers)} if undoers else environments
+
+
+def _summaries(made: list[_Repository]) -> pulumi.Output[dict[str, Any]]:
     """By environment, what is known of it. One output for all: see `gate` on what nested ones cost."""
-    found = [output for one in made.values() for output in (one.repository, one.ssh_url, one.url, one.fingerprint)]
+    pairs = [(each, name, one) for each in made for name, one in each.made.items()]
+    found = [output for _, _, one in pairs for output in (one.repository, one.ssh_url, one.url, one.fingerprint)]
 
     def summarise(values: list[Any]) -> dict[str, Any]:
         groups = zip(values[0::4], values[1::4], values[2::4], values[3::4], strict=True)
-        return {name: _summary(plan.environment(name), *group) for name, group in zip(made, groups, strict=True)}
+        return {
+            each.key(name): _summary(each.plan.environment(name), *group)
+            for (each, name, _), group in zip(pairs, groups, strict=True)
+        }
 
     return pulumi.Output.all(*found).apply(summarise)
 
@@ -129,6 +203,8 @@ def _summaries(plan: Plan, made: Mapping[str, DeploymentEnvironment]) -> pulumi.
 def _summary(plan: Environment, repository: str, ssh_url: str, url: str, fingerprint: str) -> dict[str, Any]:
     return {
         "kind": plan.kind.value,
+        "isolation": plan.isolation.value,
+        "retired": plan.retired,
         "branch": plan.branch,
         "ref": plan.ref,
         "repository": repository,
@@ -137,6 +213,19 @@ def _summary(plan: Environment, repository: str, ssh_url: str, url: str, fingerp
         "fingerprint": fingerprint,
         "secret_name": None if plan.credential is None else plan.credential.secret_name,
     }
+
+
+def _foundation(made: list[_Repository], protected: Mapping[str, Any]) -> pulumi.Output[dict[str, Any]]:
+    names = [each.plan.application.full_name for each in made if each.application]
+    refs = [each.application.protected for each in made if each.application]
+    if not names:
+        return known(dict(protected))
+    return pulumi.Output.all(*refs).apply(lambda values: dict(zip(names, values, strict=True)))
+
+
+def _prefixes(plans: tuple[Plan, ...]) -> list[str]:
+    """Of the logical names: none for the first repository, the name of each further one."""
+    return ["", *(f"{plan.application.name}-" for plan in plans[1:])]
 
 
 def _with_files(plan: Plan) -> Plan:
@@ -170,12 +259,17 @@ def _valid(args: Union[GitOpsTopologyArgs, Mapping[str, Any]]) -> GitOpsTopology
     elif isinstance(args, Mapping) and "topology" in args:
         # First on its own: its messages then name places in the topology, and all of them at once.
         given = {**args, "topology": decided(lambda: validate(args["topology"]))}
-    return checked(GitOpsTopologyArgs, given, _missing_secrets)
+    return checked(GitOpsTopologyArgs, given, _part_problems, _missing_secrets)
+
+
+def _part_problems(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:
+    return part_problems(args.part, args.foundation, [each.name for each in args.topology.environments])
 
 
 def _missing_secrets(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:
     return tuple(
         problem
         for index, environment in enumerate(args.topology.environments)
+        if args.part in {None, environment.name} and args.part != FOUNDATION
         for problem in missing_secrets(environment, args.secrets or {}, "environments", index)
     )

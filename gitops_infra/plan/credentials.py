@@ -16,6 +16,9 @@ SECRET_NAMES = {
 }
 """Name of the environment secret, by what it holds the private key of."""
 
+GITHUB_COM_HOST_KEY = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+"""GitHub's host key, as published in "GitHub's SSH key fingerprints"."""
+
 KNOWN_HOSTS = "GITOPS_KNOWN_HOSTS"
 """Name of the variable that holds the host key lines of the forge's SSH server."""
 

@@ -1,4 +1,4 @@
-"""The numeric ids of those who approve deployments on GitHub."""
+"""The numeric ids of those who approve deployments, or move a branch, on GitHub."""
 
 import json
 from collections.abc import Iterable
@@ -27,6 +27,10 @@ class Approvers:
     def ids(self, approvers: Iterable[Approver]) -> dict[Approver, pulumi.Input[int]]:
         """The id of each approver. The program fails, naming it, when one does not exist."""
         return {approver: self._id(approver) for approver in approvers}
+
+    def users(self, logins: Iterable[str]) -> dict[str, pulumi.Input[int]]:
+        """The id of each user. The program fails, naming it, when one does not exist."""
+        return {login: self._id(Approver(user=login)) for login in logins}
 
     def _id(self, approver: Approver) -> pulumi.Input[int]:
         if approver.id is not None:

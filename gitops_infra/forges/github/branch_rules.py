@@ -1,6 +1,6 @@
 """Rulesets of a repository on GitHub: who may move a branch or tag, and how."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_github as github
@@ -15,8 +15,9 @@ def rulesets(
     plan: Sequence[Ruleset],
     *after: pulumi.Resource,
     deleted_with: pulumi.Resource | None = None,
+    users: Mapping[str, pulumi.Input[int]] | None = None,
 ) -> tuple[github.RepositoryRuleset, ...]:
-    """The rulesets of one repository, side by side."""
+    """The rulesets of one repository, side by side. `users` has the ids of bypass actors that are named by login."""
     return tuple(
         github.RepositoryRuleset(
             place.child(ruleset.key),
@@ -29,7 +30,7 @@ def rulesets(
                     includes=list(ruleset.include), excludes=list(ruleset.exclude)
                 )
             ),
-            bypass_actors=[_bypass(actor) for actor in ruleset.bypass],
+            bypass_actors=[_bypass(actor, users or {}) for actor in ruleset.bypass],
             rules=_rules(ruleset.rules),
             opts=place.options(*after, deleted_with=deleted_with),
         )
@@ -37,9 +38,10 @@ def rulesets(
     )
 
 
-def _bypass(actor: BypassActor) -> github.RepositoryRulesetBypassActorArgs:
+def _bypass(actor: BypassActor, users: Mapping[str, pulumi.Input[int]]) -> github.RepositoryRulesetBypassActorArgs:
+    number = users[actor.login] if actor.id is None and actor.login else actor.id
     # "always": the push then shows in the rule suites as a bypass; "exempt" would leave no trace.
-    return github.RepositoryRulesetBypassActorArgs(actor_type=actor.kind.value, actor_id=actor.id, bypass_mode="always")
+    return github.RepositoryRulesetBypassActorArgs(actor_type=actor.kind.value, actor_id=number, bypass_mode="always")
 
 
 def _rules(rules: Rules) -> github.RepositoryRulesetRulesArgs:
@@ -47,6 +49,13 @@ def _rules(rules: Rules) -> github.RepositoryRulesetRulesArgs:
     return github.RepositoryRulesetRulesArgs(
         pull_request=None if rules.pull_request is None else _pull_request(rules.pull_request),
         required_status_checks=_checks(rules.required_checks) if rules.required_checks else None,
+        required_deployments=(
+            github.RepositoryRulesetRulesRequiredDeploymentsArgs(
+                required_deployment_environments=list(rules.required_deployments)
+            )
+            if rules.required_deployments
+            else None
+        ),
         creation=rules.creation or None,
         update=rules.update or None,
         deletion=rules.deletion or None,

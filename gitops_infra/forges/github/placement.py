@@ -1,7 +1,7 @@
 """Where the children of one component go, and with which options."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -17,6 +17,8 @@ class Placement:
     """Whether destroy keeps what is registered here. Credentials ignore it: they are always revoked."""
     after: pulumi.ResourceOptions
     """Holds what the caller's `depends_on` says: Pulumi orders a component by it, but not the children."""
+    inside: pulumi.Resource | None = None
+    """The application's repository, where destroy really deletes that and with it all that is in it."""
 
     @classmethod
     def of(
@@ -35,6 +37,14 @@ class Placement:
         """The logical name of a child."""
         return f"{self.name}-{suffix}"
 
+    def within(self, repository: pulumi.Resource | None) -> "Placement":
+        """The same placement, whose children need no call of their own when destroy deletes `repository`.
+
+        None: it is not deleted. It must say `retain_on_delete=False` itself, else a wrapping component could retain it
+        unseen, and what is in it would live on.
+        """
+        return replace(self, inside=repository)
+
     def options(
         self,
         *after: pulumi.Resource,
@@ -52,8 +62,30 @@ class Placement:
                 depends_on=list(after),
                 # None, not False: a wrapping component that is retained hands its setting down.
                 retain_on_delete=True if self.retain else None,
-                deleted_with=None if self.retain else deleted_with,
+                deleted_with=None if self.retain else (deleted_with or self.inside),
                 ignore_changes=list(ignore_changes) or None,
+            )
+        )
+
+    def deleted(self, *after: pulumi.Resource, ignore_changes: Sequence[str] = ()) -> pulumi.ResourceOptions:
+        """Options of what the topology says that destroy deletes, whatever a wrapping component retains."""
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=list(after),
+                retain_on_delete=False,
+                ignore_changes=list(ignore_changes) or None,
+            )
+        )
+
+    def taken_over(self, import_id: str, *, ignore_changes: Sequence[str]) -> pulumi.ResourceOptions:
+        """Options of what exists already and is read into the state as it is: changed only where it is named."""
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                import_=import_id,
+                retain_on_delete=True,
+                ignore_changes=list(ignore_changes),
             )
         )
 
@@ -64,6 +96,13 @@ class Placement:
                 parent=self.parent, depends_on=list(after), retain_on_delete=True if self.retain else None
             )
         )
+
+    def renamed(self, options: pulumi.ResourceOptions, *former: str) -> pulumi.ResourceOptions:
+        """The options of a child that had other names before; what is inside of it follows."""
+        if not former:
+            return options
+        aliases = [pulumi.Alias(name=self.child(name)) for name in former]
+        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(aliases=aliases))
 
     def written_once(self, *after: pulumi.Resource, ignore_changes: Sequence[str]) -> pulumi.ResourceOptions:
         """Options of a child that is made once and then belongs to its users: never changed, never deleted."""
@@ -76,13 +115,24 @@ class Placement:
             )
         )
 
-    def revoked(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+    def revoked(
+        self, *after: pulumi.Resource, hooks: pulumi.ResourceHookBinding | None = None
+    ) -> pulumi.ResourceOptions:
         """Options of a credential: deleted by destroy whatever else is kept.
 
-        False is said explicitly, since the engine hands a parent's retain down; and there is no `deleted_with`,
-        since a wrapping component may retain the target unseen, and the credential would then live on.
+        False is said explicitly, since the engine hands a parent's retain down. It goes with nothing but the
+        application's repository, of which it is sure that it is deleted: with any other target, which a wrapping
+        component may retain unseen, the credential would live on.
         """
-        return self._merged(pulumi.ResourceOptions(parent=self.parent, depends_on=list(after), retain_on_delete=False))
+        return self._merged(
+            pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=list(after),
+                retain_on_delete=False,
+                deleted_with=self.inside,
+                hooks=hooks,
+            )
+        )
 
     def at_once(self) -> pulumi.ResourceOptions:
         """Options of a key pair: it is worth nothing until its public half is registered, so it waits for nothing."""

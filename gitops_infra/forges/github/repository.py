@@ -1,5 +1,8 @@
 """A repository, its Actions permissions, labels, teams and collaborators on GitHub."""
 
+import inspect
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +59,13 @@ class RepositoryChildren:
 
 
 def application_repository(place: Placement, plan: Repository) -> RepositoryChildren:
-    """A new application repository with its settings, before any file or ruleset."""
-    made = _repository(place, plan, {**APPLICATION_SETTINGS, "allow_merge_commit": not plan.linear_history})
+    """A new application repository with its settings, before any file or ruleset.
+
+    Where the plan says that destroy deletes it, it does, also inside a component that is retained: what is in it is
+    deleted with it.
+    """
+    settings = {**APPLICATION_SETTINGS, "allow_merge_commit": not plan.linear_history}
+    made = _repository(place, plan, settings, sure=True)
     extras: list[pulumi.CustomResource] = [
         github.RepositoryVulnerabilityAlerts(
             place.child("alerts"),
@@ -77,13 +85,34 @@ def application_repository(place: Placement, plan: Repository) -> RepositoryChil
         )
         for label in plan.labels
     ]
-    return RepositoryChildren(made, _permissions(place, plan, made), tuple(extras))
+    return RepositoryChildren(made, actions_permissions(place, plan, made), tuple(extras))
+
+
+def imported_repository(place: Placement, plan: Repository) -> RepositoryChildren:
+    """An existing repository as it is; of its settings, only those that the plan names are ever changed."""
+    named = {"name": plan.name, "description": plan.description}
+    given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+    made = github.Repository(
+        place.child("repository"),
+        opts=place.taken_over(plan.name, ignore_changes=all_but(given)),
+        **given,
+    )
+    return RepositoryChildren(made, actions_permissions(place, plan, made), ())
+
+
+def all_but(named: Iterable[str]) -> list[str]:
+    """Names, as the engine knows them, of every property of a repository but the named ones."""
+    properties = set(inspect.signature(github.RepositoryArgs).parameters) - set(named)
+    return sorted(re.sub(r"_([a-z])", lambda match: match[1].upper(), name) for name in properties)
 
 
 def state_repository(place: Placement, plan: Repository) -> RepositoryChildren:
-    """An empty repository for one environment branch, with Actions off. The first push creates the branch."""
-    made = _repository(place, plan, STATE_SETTINGS)
-    return RepositoryChildren(made, _permissions(place, plan, made), ())
+    """An empty repository for one environment branch, with Actions off. The first push creates the branch.
+
+    Its description ends with the stack that owns it: whoever finds it taken learns by whom.
+    """
+    made = _repository(place, plan, STATE_SETTINGS, suffix=f" [stack {pulumi.get_project()}/{pulumi.get_stack()}]")
+    return RepositoryChildren(made, actions_permissions(place, plan, made), ())
 
 
 def access(place: Placement, plan: Repository, *after: pulumi.Resource) -> tuple[pulumi.CustomResource, ...]:
@@ -91,22 +120,28 @@ def access(place: Placement, plan: Repository, *after: pulumi.Resource) -> tuple
     return tuple(_grant(place, plan, grant, *after) for grant in plan.access)
 
 
-def _repository(place: Placement, plan: Repository, settings: dict[str, Any]) -> github.Repository:
+def _repository(
+    place: Placement, plan: Repository, settings: dict[str, Any], *, sure: bool = False, suffix: str = ""
+) -> github.Repository:
+    options = place.deleted if sure and not place.retain else place.options
     return github.Repository(
         place.child("repository"),
         name=plan.name,
-        description=plan.description,
+        description=None if plan.description is None else f"{plan.description}{suffix}",
         visibility=plan.visibility.value,
         auto_init=plan.auto_init,
-        opts=place.options(ignore_changes=READ_BACK),
+        opts=options(ignore_changes=READ_BACK),
         **settings,
     )
 
 
-def _permissions(place: Placement, plan: Repository, made: github.Repository) -> tuple[pulumi.CustomResource, ...]:
+def actions_permissions(
+    place: Placement, plan: Repository, made: github.Repository | None = None
+) -> tuple[pulumi.CustomResource, ...]:
+    """What the plan says of Actions and of the workflow token; nothing where it leaves them alone."""
     if plan.actions is None:
         return ()
-    options = place.options(made, deleted_with=made)
+    options = place.options() if made is None else place.options(made, deleted_with=made)
     children: list[pulumi.CustomResource] = [
         github.ActionsRepositoryPermissions(
             place.child("actions"), repository=plan.name, opts=options, **_actions(plan.actions)
@@ -128,16 +163,17 @@ def _permissions(place: Placement, plan: Repository, made: github.Repository) ->
 def _actions(actions: Actions) -> dict[str, Any]:
     if not actions.enabled:
         return {"enabled": False}  # GitHub refuses anything else beside it
-    return {
-        "enabled": True,
-        "allowed_actions": "selected",
-        "allowed_actions_config": github.ActionsRepositoryPermissionsAllowedActionsConfigArgs(
-            github_owned_allowed=True,
-            verified_allowed=False,
-            patterns_alloweds=list(actions.patterns or ()),
-        ),
-        "sha_pinning_required": actions.sha_pinning,
-    }
+    wanted: dict[str, Any] = {"enabled": True, "sha_pinning_required": actions.sha_pinning}
+    if actions.patterns is not None:
+        wanted |= {
+            "allowed_actions": "selected",
+            "allowed_actions_config": github.ActionsRepositoryPermissionsAllowedActionsConfigArgs(
+                github_owned_allowed=True,
+                verified_allowed=False,
+                patterns_alloweds=list(actions.patterns),
+            ),
+        }
+    return wanted
 
 
 def _grant(place: Placement, plan: Repository, grant: Access, *after: pulumi.Resource) -> pulumi.CustomResource:
