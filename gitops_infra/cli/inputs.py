@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 LONGEST_TOKEN = 4096
 
 
+def read_plans(file: Path) -> "tuple[Topology, tuple[Plan, ...]]":
+    """The topology in the file and the plan of each of its repositories. Raises UserError with every problem."""
+    from gitops_infra.plan.build import plans  # noqa: PLC0415 - `--help` need not load pydantic
+    from gitops_infra.topology.load import load  # noqa: PLC0415 - as above
+
+    with clear(TopologyError):
+        topology = load(file)
+        return topology, plans(topology)
+
+
 def read_plan(file: Path) -> "tuple[Topology, Plan]":
     """The topology in the file and its plan. Raises UserError with every problem."""
     from gitops_infra.plan.build import plan  # noqa: PLC0415 - `--help` need not load pydantic
