@@ -70,6 +70,12 @@ class Registered:
     ignore_changes: tuple[str, ...]
     secret_outputs: tuple[str, ...]
     provider: str
+    import_id: str
+    """Id under which the forge has it already; empty: it is made."""
+    aliases: tuple[str, ...]
+    """Names that it had before."""
+    hooks: tuple[str, ...]
+    """Names of the hooks that run once it is made."""
 
 
 @dataclass
@@ -171,6 +177,9 @@ def _registered(request: Any, urn: str) -> Registered:
         ignore_changes=tuple(request.ignoreChanges),
         secret_outputs=tuple(request.additionalSecretOutputs),
         provider=request.provider,
+        import_id=request.importId,
+        aliases=tuple(alias.spec.name for alias in request.aliases),
+        hooks=tuple(request.hooks.after_create),
     )
 
 

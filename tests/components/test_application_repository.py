@@ -9,11 +9,14 @@ import pytest
 
 from gitops_infra import ApplicationRepository, ConfigurationError
 
+OWNED: dict[str, Any] = {"owners": ["@acme/platform"], "grants": [{"team": "platform", "role": "write"}]}
+"""A code owner must be able to write: GitHub ignores the review of one who is not."""
+
 
 def test_a_new_repository_is_settings_then_files_then_the_ruleset(
     record: Callable[..., Any], application: Callable[..., Any]
 ) -> None:
-    args = {**application(owners=["@acme/platform"]), "environments": [{"name": "staging"}]}
+    args = {**application(**OWNED), "environments": [{"name": "staging"}]}
     recorded = record(lambda: ApplicationRepository("shop", args))
 
     files = recorded.every("RepositoryFile")
@@ -26,7 +29,7 @@ def test_a_new_repository_is_settings_then_files_then_the_ruleset(
 
 def test_files_are_written_one_after_the_other(record: Callable[..., Any], application: Callable[..., Any]) -> None:
     """Two writes to one branch at the same time end in a conflict."""
-    args = {**application(owners=["@acme/platform"]), "environments": [{"name": "staging"}]}
+    args = {**application(**OWNED), "environments": [{"name": "staging"}]}
     recorded = record(lambda: ApplicationRepository("shop", args))
 
     names = {file.name for file in recorded.every("RepositoryFile")}
@@ -36,7 +39,7 @@ def test_files_are_written_one_after_the_other(record: Callable[..., Any], appli
 
 
 def test_files_are_written_once_and_never_deleted(record: Callable[..., Any], application: Callable[..., Any]) -> None:
-    args = application(owners=["@acme/platform"], allow_destroy=True)
+    args = application(**OWNED, allow_destroy=True)
     recorded = record(lambda: ApplicationRepository("shop", args))
 
     owners = recorded.one("RepositoryFile", "shop-file-code-owners")
@@ -135,9 +138,11 @@ def test_everything_is_retained_unless_destroy_is_allowed(
     args = application(labels=[{"name": "bug", "color": "ff0000"}], allow_destroy=True)
     gone = record(lambda: ApplicationRepository("shop", args))
     repository = gone.one("Repository")
-    assert repository.retain is None
+    # Said, not left to the parent: what goes with the repository would live on if a wrapping component retained it.
+    assert repository.retain is False
     parts = [one for one in gone.resources if one.name not in {"shop", repository.name}]
     assert {one.deleted_with for one in parts} == {repository.urn}
+    assert {one.retain for one in parts} == {None}
 
 
 def test_a_component_that_is_retained_hands_it_to_its_children(

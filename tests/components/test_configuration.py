@@ -43,7 +43,7 @@ def test_the_stack_in_the_repository_is_complete(record: Callable[..., Any], *, 
         "shop-review",
         "shop-staging",
     ]
-    assert set(recorded.exports) == {"environments", "access", "enforcement", "retained"}
+    assert set(recorded.exports) == {"environments", "access", "enforcement", "retained", "foundation"}
     assert len(recorded.calls) == 1
 
 

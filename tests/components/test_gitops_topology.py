@@ -121,7 +121,7 @@ def test_a_model_and_a_mapping_are_the_same(record: Callable[..., Any], topology
 def _reports(record: Callable[..., Any], args: dict[str, Any]) -> dict[str, Any]:
     def program() -> None:
         made = GitOpsTopology("shop", args)
-        for name in ("environments", "access", "enforcement", "retained"):
+        for name in ("environments", "access", "enforcement", "retained", "foundation"):
             pulumi.export(name, getattr(made, name))
 
     exports: dict[str, Any] = record(program).exports
@@ -134,6 +134,8 @@ def test_it_reports_environments_access_and_enforcement(
     reports = _reports(record, topology())
     assert reports["environments"]["production"] == {
         "kind": "production",
+        "isolation": "repository",
+        "retired": False,
         "branch": "env/production",
         "ref": "refs/heads/env/production",
         "repository": "shop-env-production",
@@ -145,6 +147,7 @@ def test_it_reports_environments_access_and_enforcement(
     assert reports["environments"]["review"]["branch"] is None
     assert reports["access"]["environments"]["production"]["movers"] == ["credential of production"]
     assert reports["access"]["undoers"]
+    assert reports["foundation"] == {"acme/shop": "refs/heads/main"}
     assert set(reports["enforcement"]) == {"staging", "production", "review"}
     assert all(not one["degraded"] for one in reports["enforcement"].values())
 
