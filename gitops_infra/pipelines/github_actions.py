@@ -1,7 +1,7 @@
 """Plan -> GitHub Actions workflows that move changes between environments.
 
 One workflow per promotion, `.github/workflows/promote-<environment>.yml`, with one job that runs plain scripts and no
-action at all. The deploy key is in the environment of exactly one step. A release does not start that job itself, since
+action at all. The credential is in the environment of exactly one step. A release does not start that job itself, since
 a job of a tag runs the workflow file of the tag: `.github/workflows/release-<environment>.yml` dispatches it on the
 default branch.
 """
@@ -9,12 +9,14 @@ default branch.
 from dataclasses import replace
 from typing import Any
 
-from gitops_infra.pipelines.promotion_script import choose_script, move_script, promotion_script
+from gitops_infra.pipelines.admission import ADMISSIONS
+from gitops_infra.pipelines.choose_script import Record, choose_script, record_of
+from gitops_infra.pipelines.move_script import move_script
+from gitops_infra.pipelines.promotion_script import promotion_script
 from gitops_infra.pipelines.release_script import release_script
 from gitops_infra.pipelines.render import Noted, to_yaml
-from gitops_infra.plan.credentials import SECRET_NAME
 from gitops_infra.plan.model import File, Plan, Promotion
-from gitops_infra.topology.vocabulary import Trigger, Visibility
+from gitops_infra.topology.vocabulary import Trigger
 
 __all__ = [
     "promotion_path",
@@ -98,18 +100,15 @@ def promotion_path(promotion: Promotion) -> str:
 
 def promotion_workflow(plan: Plan, promotion: Promotion) -> dict[str, Any]:
     """The workflow of one promotion."""
-    name = promotion.target
-    start: dict[str, Any] = {"workflow_dispatch": {}}
-    if promotion.trigger in _INPUTS:
-        start = {"workflow_dispatch": {"inputs": _INPUTS[promotion.trigger]}}
-    if promotion.trigger is Trigger.ON_DEFAULT_BRANCH:
-        start = {"push": {"branches": [plan.application.default_branch]}, **start}
+    name, target = promotion.target, plan.environment(promotion.target)
+    if target.credential is None:
+        raise ValueError(f"nothing can be promoted to '{name}': it has no credential")
     permissions = {"contents": Noted("read", "fetch the history of the default branch")}
     if _reads_deployments(plan, promotion):
         permissions["deployments"] = Noted("read", f"see which commit {promotion.source} runs")
     return {
         "name": f"promote {name}",
-        "on": start,
+        "on": _start(plan, promotion),
         "permissions": {},
         "concurrency": {"group": f"promote-{name}", "cancel-in-progress": False},
         "jobs": {
@@ -131,10 +130,7 @@ def promotion_workflow(plan: Plan, promotion: Promotion) -> dict[str, Any]:
                     {
                         "name": "Move the environment branch",
                         "shell": "bash",
-                        "env": {
-                            SECRET_NAME: f"${{{{ secrets.{SECRET_NAME} }}}}",
-                            "GITOPS_KNOWN_HOSTS": "${{ vars.GITOPS_KNOWN_HOSTS }}",
-                        },
+                        "env": ADMISSIONS[target.credential.kind].variables(target.credential),
                         "run": _run(move_script(plan, promotion)),
                     },
                 ],
@@ -177,11 +173,20 @@ def release_workflow(plan: Plan, promotion: Promotion) -> dict[str, Any]:
     }
 
 
+def _start(plan: Plan, promotion: Promotion) -> dict[str, Any]:
+    """What starts the promotion; by hand it can always be started."""
+    if promotion.trigger is not Trigger.ON_DEFAULT_BRANCH:
+        return {"workflow_dispatch": {"inputs": _INPUTS[promotion.trigger]}}
+    push: dict[str, Any] = {"branches": [plan.application.default_branch]}
+    if folders := plan.environment(promotion.target).paths:
+        push["paths"] = [f"{folder}/**" for folder in folders]
+    return {"push": push, "workflow_dispatch": {}}
+
+
 def _reads_deployments(plan: Plan, promotion: Promotion) -> bool:
     if promotion.source is None:
         return False
-    state = plan.environment(promotion.source).state
-    return state is None or state.visibility is not Visibility.PUBLIC
+    return record_of(plan, plan.environment(promotion.source)) is Record.DEPLOYMENTS
 
 
 def _run(script: str) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from gitops_infra.pipelines.promotion_script import KNOWN_HOSTS, choose_script, promotion_script
+from gitops_infra.pipelines.admission import KNOWN_HOSTS
+from gitops_infra.pipelines.choose_script import choose_script
+from gitops_infra.pipelines.promotion_script import promotion_script
 from gitops_infra.plan.model import Plan
 
 SECRET = "GITOPS_DEPLOY_KEY"
@@ -285,6 +287,52 @@ def test_production_without_a_source_takes_the_head_of_the_default_branch(
     head = delivery.commit()
     done = delivery.run(script(plan, "production"), "production")
     assert (done.returncode, delivery.head("production")) == (0, head), done.stderr
+
+
+WITHIN = {"isolation": "branch", "writer": {"user": "mover", "id": 9, "key": "userKey"}}
+
+
+def choose_gated(make_plan: Callable[..., Plan], trigger: str, target: str = "staging") -> str:
+    """How a commit is chosen where production's ruleset requires a deployment to staging."""
+    production = {"name": "production", "reviewers": [{"team": "platform", "id": 7}], **WITHIN}
+    environments = [{"name": "staging", **WITHIN}, {**production, "required_deployments": ["staging"]}]
+    promotions = [{"target": "staging", "trigger": trigger}, {"target": "production", "source": "staging"}]
+    plan = make_plan(environments=environments, promotions=promotions)
+    [promotion] = [promotion for promotion in plan.promotions if promotion.target == target]
+    return choose_script(plan, promotion)
+
+
+def no_deployment_of(sha: str, run: str) -> str:
+    return (
+        f"production requires a deployment to staging, and GitHub records this one for {run}: "
+        f"this run cannot promote {sha}\n"
+    )
+
+
+def test_where_a_deployment_is_required_a_run_promotes_its_own_commit(
+    delivery: Any, make_plan: Callable[..., Plan]
+) -> None:
+    """GitHub records the job's deployment for the commit that the run is for, whatever the job promotes."""
+    older, run = delivery.commit(), delivery.commit()
+    delivery.commit()
+    choose = choose_gated(make_plan, "on_approval")
+    done = delivery.run(choose, GITHUB_SHA=run)
+    assert (done.returncode, done.stdout) == (0, f"staging: chosen {run}\n")
+    done = delivery.run(choose, GITHUB_SHA=run, GITOPS_SHA=older)
+    assert (done.returncode, done.stderr) == (1, no_deployment_of(older, run))
+
+
+def test_a_release_of_an_older_commit_is_no_deployment_of_it(delivery: Any, make_plan: Callable[..., Plan]) -> None:
+    older = delivery.commit()
+    delivery.git("acme/shop", "tag", "v1.0.0", older)
+    run = delivery.commit()
+    done = delivery.run(choose_gated(make_plan, "on_release"), GITHUB_SHA=run, GITOPS_TAG="v1.0.0")
+    assert (done.returncode, done.stderr) == (1, no_deployment_of(older, run))
+
+
+def test_a_promotion_on_the_default_branch_promotes_its_own_commit_anyway(make_plan: Callable[..., Plan]) -> None:
+    assert "requires a deployment" not in choose_gated(make_plan, "on_default_branch")
+    assert "requires a deployment" not in choose_gated(make_plan, "on_approval", "production")
 
 
 @contextmanager
