@@ -5,13 +5,16 @@ match `/`, and `docs/*` means the files directly in `docs` only.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 
 LOCATIONS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where the file may lie; the first that exists counts."""
+
+OWNER = re.compile(r"@[\w-]+(/[\w.-]+)?|[^@\s]+@[^@\s]+")
+"""`@login`, `@org/team` or a mail address."""
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,74 @@ class Line:
     owners: tuple[str, ...]
 
 
-def read(git: BareRepository, revision: str) -> list[Line]:
-    """The lines of the file at a revision; none without a file. Lines that GitHub cannot read are skipped."""
+@dataclass(frozen=True)
+class Problem:
+    """Something in the file that GitHub complains about, with its line and column, counted from 1."""
+
+    line: int
+    column: int
+    kind: str
+    """`Invalid pattern`, `Invalid owner` or `Unknown owner`."""
+    source: str
+    """The line as it stands in the file."""
+    suggestion: str | None
+
+
+def find(git: BareRepository, revision: str) -> tuple[str, str] | None:
+    """Path and text of the file that counts at a revision; None without one."""
     for location in LOCATIONS:
         content = git.file(revision, location)
         if content is not None:
-            return parse(content.decode("utf-8", "replace"))
-    return []
+            return location, content.decode("utf-8", "replace")
+    return None
+
+
+def read(git: BareRepository, revision: str) -> list[Line]:
+    """The lines of the file at a revision; none without a file. Lines that GitHub cannot read are skipped."""
+    found = find(git, revision)
+    return [] if found is None else parse(found[1])
 
 
 def parse(text: str) -> list[Line]:
     """The readable lines of a CODEOWNERS file."""
     result = []
-    for raw in text.splitlines():
-        line = re.sub(r"(^|\s)#.*", "", raw).strip()
-        words = re.findall(r"(?:\\.|\S)+", line)
-        if not words or words[0].startswith("!") or "[" in words[0] or not all("@" in word for word in words[1:]):
+    for _, words in _words(text):
+        names = [word for _, word in words]
+        if not _readable(names[0]) or not all("@" in name for name in names[1:]):
             continue
-        result.append(Line(_pattern(words[0].replace("\\ ", " ")), tuple(words[1:])))
+        result.append(Line(_pattern(names[0].replace("\\ ", " ")), tuple(names[1:])))
     return result
+
+
+def problems(text: str, suggestion: Callable[[str], str | None]) -> list[Problem]:
+    """What GitHub finds wrong in the file, in order. `suggestion` says what an owner (`@name`) lacks, or None."""
+    lines = text.splitlines()
+    found = []
+    for number, words in _words(text):
+        source = lines[number - 1]
+        (column, pattern), *named = words
+        if not _readable(pattern):
+            found.append(Problem(number, column, "Invalid pattern", source, None))
+            continue
+        for place, owner in named:
+            if not OWNER.fullmatch(owner):
+                found.append(Problem(number, place, "Invalid owner", source, None))
+            elif owner.startswith("@") and (lacking := suggestion(owner)) is not None:
+                found.append(Problem(number, place, "Unknown owner", source, lacking))
+    return found
+
+
+def _words(text: str) -> Iterator[tuple[int, list[tuple[int, str]]]]:
+    """Number of each line that is not empty, and its words with their columns, comments left out."""
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = re.sub(r"(^|\s)#.*", "", raw)
+        words = [(match.start() + 1, match[0]) for match in re.finditer(r"(?:\\.|\S)+", line)]
+        if words:
+            yield number, words
+
+
+def _readable(pattern: str) -> bool:
+    return not pattern.startswith("!") and "[" not in pattern and "***" not in pattern
 
 
 def owners(lines: Sequence[Line], path: str) -> tuple[str, ...]:

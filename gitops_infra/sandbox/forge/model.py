@@ -279,6 +279,8 @@ class Repository:
     settings: dict[str, Any] = field(default_factory=dict)
     """What PATCH sets and GET returns: `has_issues`, `allow_squash_merge`, `description`, ..."""
     archived: bool = False
+    former_names: list[str] = field(default_factory=list)
+    """`owner/name`, in lower case, that lead here after a rename or transfer."""
     topics: list[str] = field(default_factory=list)
     vulnerability_alerts: bool = False
     collaborators: dict[int, Role] = field(default_factory=dict)

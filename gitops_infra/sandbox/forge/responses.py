@@ -29,6 +29,22 @@ class Refusal(Exception):  # noqa: N818  (it is an answer, not a failure of the 
         return Response(self.status, {**body, "documentation_url": DOCUMENTATION, "status": str(self.status)})
 
 
+class Moved(Refusal):
+    """The resource has another address now: 301 for reading; 307 for the rest, so that clients repeat the request.
+
+    Source: GitHub REST, "Best practices for using the REST API", redirects.
+    """
+
+    def __init__(self, url: str, *, reading: bool) -> None:
+        super().__init__(301 if reading else 307, "Moved Permanently")
+        self.url = url
+
+    def response(self) -> "Response":
+        """The redirect, as header and in the body."""
+        body = {"message": self.message, "url": self.url, "documentation_url": DOCUMENTATION}
+        return Response(self.status, body, {"Location": self.url})
+
+
 def not_found() -> Refusal:
     """404, also for what exists but the identity may not see."""
     return Refusal(404, "Not Found")

@@ -25,7 +25,7 @@ from gitops_infra.sandbox.forge.identity import (
     role,
 )
 from gitops_infra.sandbox.forge.model import Account, Repository
-from gitops_infra.sandbox.forge.responses import Refusal, Response, not_found, page
+from gitops_infra.sandbox.forge.responses import Moved, Refusal, Response, not_found, page
 from gitops_infra.sandbox.forge.store import Store
 
 API_PREFIX = "/api/v3"
@@ -142,9 +142,11 @@ class Call:
     ) -> Repository:
         """The repository of the path, if the identity may do this to it.
 
-        Raises Refusal: 404 when it does not exist or is invisible, 401 for anonymous writes, 403 otherwise.
+        Raises Refusal: 404 when it does not exist or is invisible, Moved when it has another name or owner now, 401
+        for anonymous writes, 403 otherwise.
         """
         repository = self.store.repository(self["owner"], self["repo"])
+        self._follow(self.store.moved(self["owner"], self["repo"]))
         if repository is None or role(self.store, self.identity, repository) is None:
             raise not_found()
         if not may(self.store, self.identity, repository, permission, level):
@@ -152,6 +154,16 @@ class Call:
         if level == "write" and repository.archived and not even_archived:
             raise Refusal(403, "Repository was archived so is read-only.")
         return repository
+
+    def _follow(self, moved: Repository | None) -> None:
+        """Raises Moved to the numeric address, which later renames do not change, when there is one to see."""
+        hidden = moved is None or role(self.store, self.identity, moved) is None
+        if moved is None or hidden or not self.request.path.startswith("/repos/"):
+            return
+        rest = "".join(f"/{part}" for part in self.request.path.split("/")[4:])
+        query = f"?{self.request.query_string}" if self.request.query_string else ""
+        reading = self.request.method in {"GET", "HEAD"}
+        raise Moved(f"{self.api_url}/repositories/{moved.id}{rest}{query}", reading=reading)
 
     def organization(self, permission: str = "metadata", level: str = "read") -> Account:
         """The organisation of the path; `metadata` is for everybody. Raises Refusal 404, 401 or 403."""

@@ -350,6 +350,13 @@ class Store:
         owned = (r for r in self.repositories.values() if r.owner_id == account.id)
         return next((r for r in owned if r.name.lower() == name.lower()), None)
 
+    def moved(self, owner: str, name: str) -> Repository | None:
+        """The repository that had this owner and name before, unless another one has them now."""
+        if self.repository(owner, name) is not None:
+            return None
+        former = f"{owner}/{name}".lower()
+        return next((r for r in self.repositories.values() if former in r.former_names), None)
+
     def full_name(self, repository: Repository) -> str:
         """`owner/name`."""
         return f"{self.accounts[repository.owner_id].login}/{repository.name}"

@@ -29,7 +29,7 @@ class AccessError(Exception):
 def authorise(store: Store, identity: Identity, owner: str, name: str, service: str) -> Repository:
     """The repository, if the identity may use the service on it. Raises AccessError."""
     with store.lock:
-        repository = store.repository(owner, name)
+        repository = store.repository(owner, name) or store.moved(owner, name)
         if repository is None or role(store, identity, repository) is None:
             raise AccessError(404, "Repository not found.")
         full_name = store.full_name(repository)

@@ -8,10 +8,13 @@ from typing import Any
 from gitops_infra.sandbox.forge.git.bare import ABSENT, FORGE, BareRepository
 from gitops_infra.sandbox.forge.identity import may, role
 from gitops_infra.sandbox.forge.model import Account, Repository, Role
+from gitops_infra.sandbox.forge.repository_life import check_name, claim_name, rename, taken
+from gitops_infra.sandbox.forge.repository_life import delete as remove
 from gitops_infra.sandbox.forge.responses import NO_CONTENT, Refusal, Response, invalid, not_found, timestamp
 from gitops_infra.sandbox.forge.rest import shapes
 from gitops_infra.sandbox.forge.rest.sealing import new_seed
 from gitops_infra.sandbox.forge.router import Call, Routes
+from gitops_infra.sandbox.forge.scopes import includes
 from gitops_infra.sandbox.forge.store import Store
 
 SETTINGS: dict[str, Any] = {
@@ -60,10 +63,7 @@ CREATE_FIELDS = {
 # The provider repeats the settings of a creation in its PATCH; the service ignores those three there.
 UPDATE_FIELDS = {**CREATE_FIELDS, "default_branch": str, "archived": bool}
 VISIBILITIES = ("private", "public", "internal")
-NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
-OWNED = ("deploy_keys", "rulesets", "environments", "pull_requests", "statuses", "deployments", "pushes")
-"""Views of the store whose records belong to one repository and go with it."""
 
 
 def create_in_organization(call: Call) -> Response:
@@ -129,15 +129,11 @@ def make(  # noqa: PLR0913  (what a repository starts with, all but the first th
 
     Raises Refusal 422 for a bad or taken name and a visibility the owner cannot have.
     """
-    if not NAME.fullmatch(name) or name in (".", "..") or name.lower().endswith(".git"):
-        raise invalid(
-            "Repository",
-            "name",
-            "The repository name can only contain ASCII letters, digits, and the characters ., -, and _",
-        )
+    check_name(name)
     if store.repository(owner.login, name):
-        raise Refusal(422, "Repository creation failed.", [_taken()])
-    _check_visibility(owner, visibility)
+        raise Refusal(422, "Repository creation failed.", [taken()])
+    check_visibility(owner, visibility)
+    claim_name(store, owner, name)
     now = store.now()
     repository = Repository(
         store.new_id(), owner.id, name, visibility, default_branch, now, now, sealed_box_seed=new_seed()
@@ -154,12 +150,8 @@ def make(  # noqa: PLR0913  (what a repository starts with, all but the first th
     return repository
 
 
-def _taken() -> dict[str, str]:
-    message = "name already exists on this account"
-    return {"resource": "Repository", "code": "custom", "field": "name", "message": message}
-
-
-def _check_visibility(owner: Account, visibility: str) -> None:
+def check_visibility(owner: Account, visibility: str) -> None:
+    """Raises Refusal 422 for a visibility that the owner's repositories cannot have."""
     if visibility not in VISIBILITIES:
         raise invalid("Repository", "visibility", f"visibility must be one of {', '.join(VISIBILITIES)}")
     if visibility == "internal" and (owner.kind != "Organization" or owner.price_plan != "enterprise"):
@@ -213,11 +205,11 @@ def update(call: Call) -> Response:
         raise Refusal(403, "Repository was archived so is read-only.")
     owner = call.store.accounts[repository.owner_id]
     if body.get("name") and body["name"] != repository.name:
-        _rename(call, repository, owner, body["name"])
+        rename(call.store, repository, body["name"])
     visibility = (
         body.get("visibility") or {True: "private", False: "public", None: repository.visibility}[body.get("private")]
     )
-    _check_visibility(owner, visibility)
+    check_visibility(owner, visibility)
     repository.visibility = visibility
     if body.get("default_branch") and body["default_branch"] != repository.default_branch:
         _move_default_branch(call, repository, body["default_branch"])
@@ -226,18 +218,6 @@ def update(call: Call) -> Response:
     repository.updated_at = call.store.now()
     call.store.save(repository)
     return Response(200, full_shape(call, repository))
-
-
-def _rename(call: Call, repository: Repository, owner: Account, name: str) -> None:
-    if not NAME.fullmatch(name) or name in (".", "..") or name.lower().endswith(".git"):
-        raise invalid(
-            "Repository",
-            "name",
-            "The repository name can only contain ASCII letters, digits, and the characters ., -, and _",
-        )
-    if call.store.repository(owner.login, name) not in (None, repository):
-        raise Refusal(422, "Validation Failed", [_taken()])
-    repository.name = name
 
 
 def _move_default_branch(call: Call, repository: Repository, branch: str) -> None:
@@ -256,16 +236,9 @@ def _change_settings(repository: Repository, body: dict[str, Any]) -> None:
 def delete(call: Call) -> Response:
     """Removes the repository with everything in it, the git data too."""
     repository = call.repository("administration", "write", even_archived=True)
-    store = call.store
-    for view in OWNED:
-        for record in [r for r in getattr(store, view).values() if r.repository_id == repository.id]:
-            store.delete(record)
-    for team in [t for t in store.teams.values() if repository.id in t.repositories]:
-        del team.repositories[repository.id]
-        store.save(team)
-    store.delete(repository)
-    git_dir = store.git_dir(repository)
-    store.after_commit(lambda: shutil.rmtree(git_dir, ignore_errors=True))
+    if not includes(call.identity.scopes, "delete_repo"):
+        raise Refusal(403, "Must have admin rights to Repository.")
+    remove(call.store, repository)
     return NO_CONTENT
 
 
