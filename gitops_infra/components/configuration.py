@@ -7,6 +7,7 @@ from gitops_infra.components.gitops_topology import GitOpsTopologyArgs
 from gitops_infra.components.inputs import decided
 from gitops_infra.components.parts import Part
 from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.forges.github.deploy_key import no_private_key
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
@@ -32,6 +33,8 @@ def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
             problems.append(_missing(where, full_key))
         elif not pulumi.runtime.is_config_secret(full_key):
             problems.append(_plain(where, full_key))
+        elif where.endswith(".writer.key") and (bad := _no_key(where, full_key)):
+            problems.append(bad)
         else:
             secrets[key] = value
     if problems:
@@ -52,6 +55,11 @@ def _named(topology: Topology, part: Part) -> list[tuple[str, str]]:
         if part.makes(environment.name)
         for named in named_secrets(environment, "environments", index)
     ]
+
+
+def _no_key(where: str, key: str) -> Problem | None:
+    """Looked at here, where nothing is registered yet; the component itself sees the value only later."""
+    return no_private_key(str(pulumi.runtime.config.get_config(key)), where, key)
 
 
 def _missing(where: str, key: str) -> Problem:

@@ -154,14 +154,23 @@ class Engine:
         return auto.create_or_select_stack(stack_name=stack, project_name=project, program=program, opts=options)
 
     def run(
-        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], *, timeout: float | None = None
+        self,
+        args: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        timeout: float | None = None,
+        text: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Runs `pulumi ARGS` with `env` (see `environment`) and captures its output; the caller looks at the code."""
+        """Runs `pulumi ARGS` with `env` (see `environment`) and captures its output; the caller looks at the code.
+
+        `text` is its standard input, the way for a secret value.
+        """
         return subprocess.run(
             [str(self.home.binaries / "pulumi"), *args],
             cwd=cwd,
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            input=text,
             capture_output=True,
             text=True,
             check=False,

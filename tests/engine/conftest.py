@@ -40,6 +40,25 @@ class World:
         with path.open("w") as file:
             YAML().dump(document, file)
 
+    def change(self, **changes: Any) -> None:
+        """Writes the stack file with a changed topology; other configuration stays, secrets too."""
+        path = self.folder / "Pulumi.shop.yaml"
+        document = YAML(typ="safe").load(path)
+        config = document["config"]
+        config["gitops-infra:topology"] = {**config["gitops-infra:topology"], **changes}
+        with path.open("w") as file:
+            YAML().dump(document, file)
+
+    def secret(self, key: str, value: str) -> None:
+        """Stores a secret value in the stack's configuration, as users do: over standard input."""
+        done = self.engine.run(
+            ["config", "set", "--secret", f"gitops-infra:{key}", "--stack", "shop"],
+            self.folder,
+            self.environment,
+            text=value,
+        )
+        assert done.returncode == 0, done.stderr
+
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`pulumi ARGUMENTS` in a session of its own, so that the whole tree can be killed."""
         return subprocess.Popen(

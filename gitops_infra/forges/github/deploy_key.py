@@ -109,16 +109,20 @@ def _proof(place: Placement, key: NewKey, private_key: pulumi.Output[str]) -> pu
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(name, try_it)])
 
 
-def _checked(text: str, secret: str) -> str:
+def no_private_key(text: str, where: str, key: str = "<key>") -> Problem | None:
+    """The problem that the value of the configuration key is no private key, if so. It does not hold the value."""
     if _PRIVATE_KEY.search(text.replace("\r\n", "\n")):
-        return text
-    raise ConfigurationError(
-        [
-            Problem(
-                where=f"secret {secret}",
-                code="no-private-key",
-                reason="the value that the configuration holds for it is no private key in PEM or OpenSSH form",
-                remedy="Store the whole file: `pulumi config set --secret <key> < private-key.pem`",
-            )
-        ]
+        return None
+    return Problem(
+        where=where,
+        code="no-private-key",
+        reason="its value is no private key in PEM or OpenSSH form",
+        remedy=f"Store the whole file: `pulumi config set --secret {key} < private-key.pem`",
     )
+
+
+def _checked(text: str, secret: str) -> str:
+    problem = no_private_key(text, f"secret {secret}")
+    if problem is not None:
+        raise ConfigurationError([problem])
+    return text
