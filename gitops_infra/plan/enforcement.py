@@ -139,17 +139,17 @@ def degraded_production(environment: Environment, report: Enforcement) -> tuple[
     """The problem that production gets less than it asks for and nobody accepted that, if so."""
     if kind_of(environment) is not EnvironmentKind.PRODUCTION or environment.allow_degraded or not report.degraded:
         return ()
-    lost = [protection for protection in report.requested if protection not in report.achieved]
+    lost = (protection for protection in report.requested if protection not in report.achieved)
     accepted = {Protection.ISOLATED_CREDENTIAL} if environment.accept_shared_bypass else set()
-    if set(lost) <= accepted:
+    reasons = {protection: why for protection, why in zip(lost, report.why, strict=False) if protection not in accepted}
+    if not reasons:
         return ()
-    missing = [protection.value for protection in lost]
-    reasons = " ".join(report.why[: len(missing)])
     return (
         Problem(
             where=f"environment '{environment.name}'",
             code="production-degraded",
-            reason=f"production asks for {', '.join(missing)}, which will not be enforced: {reasons.rstrip('.')}",
+            reason=f"production asks for {', '.join(reasons)}, which will not be enforced: "
+            + " ".join(reasons.values()).rstrip("."),
             remedy="Give what is missing, or accept and report it with `allow_degraded: true`",
         ),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gitops_infra.plan.model import Environment, Promotion
+from gitops_infra.topology.defaults import Stage, usual_sources
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.promotion import Promotion as WantedPromotion
 from gitops_infra.topology.vocabulary import EnvironmentKind, Method, Trigger
@@ -16,9 +17,9 @@ AVAILABLE_METHODS = frozenset({Method.FAST_FORWARD})
 def promotions(wanted: Sequence[WantedPromotion] | None, environments: Sequence[Environment]) -> tuple[Promotion, ...]:
     """The edges, in the order of the environments that they move.
 
-    `wanted` None gives the usual ones: the default branch to every staging, then by approval to every production. A
-    production's source is the staging if there is exactly one; with several, any commit of the default branch may be
-    promoted. An environment without a credential has no edge. An empty list means: none.
+    `wanted` None gives the usual ones (`topology.defaults.usual_sources`): the default branch to the first staging by
+    itself, from there to the next by approval, and from the last one to every production by approval. An environment
+    without a credential has no edge. An empty list means: none.
     """
     if wanted is None:
         return _usual(environments)
@@ -62,13 +63,16 @@ def release_tags(edges: Sequence[Promotion]) -> tuple[str, ...]:
 
 def _usual(environments: Sequence[Environment]) -> tuple[Promotion, ...]:
     movable = [environment for environment in environments if environment.credential is not None]
-    stagings = [environment.name for environment in movable if environment.kind is EnvironmentKind.STAGING]
-    source = stagings[0] if len(stagings) == 1 else None
-    start = {
-        EnvironmentKind.STAGING: (None, Trigger.ON_DEFAULT_BRANCH),
-        EnvironmentKind.PRODUCTION: (source, Trigger.ON_APPROVAL),
-    }
+    sources = usual_sources(Stage(each.name, each.kind, frozenset(each.paths)) for each in movable)
+    edges = ((target.name, sources[target.name][0] if len(sources[target.name]) == 1 else None) for target in movable)
+    first = {each.name for each in movable if each.kind is EnvironmentKind.STAGING}
     return tuple(
-        Promotion(start[target.kind][0], target.name, start[target.kind][1], Method.FAST_FORWARD, DEFAULT_TAGS)
-        for target in movable
+        Promotion(
+            source,
+            target,
+            Trigger.ON_DEFAULT_BRANCH if source is None and target in first else Trigger.ON_APPROVAL,
+            Method.FAST_FORWARD,
+            DEFAULT_TAGS,
+        )
+        for target, source in edges
     )

@@ -1,5 +1,9 @@
 """What an environment means where the topology leaves something out."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation
@@ -47,3 +51,50 @@ def per_repository(topology: Topology) -> tuple[Topology, ...]:
     first = topology.model_copy(update={"repositories": None})
     others = (first.model_copy(update={"application": each}) for each in topology.repositories or ())
     return (first, *others)
+
+
+class Stage(NamedTuple):
+    """What counts of an environment for the promotion that it gets where none is written down."""
+
+    name: str
+    kind: EnvironmentKind
+    paths: frozenset[str]
+
+
+def is_moved(environment: Environment) -> bool:
+    """Whether anything moves the environment's branch: it is no review, not retired, and has a credential."""
+    return (
+        kind_of(environment) is not EnvironmentKind.REVIEW
+        and not environment.retired
+        and environment.write_credential is not False
+    )
+
+
+def usual_sources(stages: Iterable[Stage]) -> Mapping[str, tuple[str, ...]]:
+    """Where each stage takes its commit from: nothing is the default branch, several mean that it is not clear.
+
+    Stages follow each other in the order in which they are listed, among those with the same `paths`: each staging
+    takes what the staging before it runs, the first one the default branch. Productions are parallel: each takes what
+    the staging before it runs. A production whose `paths` no staging has takes what any staging runs, and with
+    different ones it is not clear which.
+    """
+    listed = tuple(stages)
+    return {stage.name: _usual_source(stage, listed[:position], listed) for position, stage in enumerate(listed)}
+
+
+def _usual_source(stage: Stage, before: Sequence[Stage], listed: Sequence[Stage]) -> tuple[str, ...]:
+    if stage.kind is EnvironmentKind.STAGING:
+        return tuple(_stagings(before)[stage.paths][-1:])
+    for stagings in (_stagings(before), _stagings(listed)):
+        if stage.paths in stagings:
+            return (stagings[stage.paths][-1],)
+    return tuple(names[-1] for names in _stagings(listed).values())
+
+
+def _stagings(stages: Iterable[Stage]) -> defaultdict[frozenset[str], list[str]]:
+    """Names of the stagings among them, by paths."""
+    found: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+    for stage in stages:
+        if stage.kind is EnvironmentKind.STAGING:
+            found[stage.paths].append(stage.name)
+    return found

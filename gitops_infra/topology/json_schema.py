@@ -14,19 +14,34 @@ SCHEMA_FILE = "stack.schema.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """First line of a stack file in the same folder: editors with a YAML language server check it while typing."""
 
+_LOGIN = {"pattern": names.LOGIN_PATTERN, "maxLength": 39}
+_TEAM = {"pattern": names.TEAM_PATTERN, "maxLength": 100}
+_REPOSITORY = {"pattern": names.REPOSITORY_NAME_PATTERN, "maxLength": names.MAX_REPOSITORY_NAME}
+_ENVIRONMENT = {"pattern": names.ENVIRONMENT_NAME_PATTERN, "maxLength": names.MAX_ENVIRONMENT_NAME}
+_FOLDER = {"pattern": names.FOLDER_PATTERN, "maxLength": names.MAX_BRANCH}
+
 PATTERNS: dict[tuple[str, str], dict[str, Any]] = {
-    ("Topology", "owner"): {"pattern": names.LOGIN_PATTERN, "maxLength": 39},
-    ("Application", "name"): {"pattern": names.REPOSITORY_NAME_PATTERN, "maxLength": names.MAX_REPOSITORY_NAME},
-    ("Environment", "name"): {"pattern": names.ENVIRONMENT_NAME_PATTERN, "maxLength": names.MAX_ENVIRONMENT_NAME},
-    ("Environment", "state_repository"): {
-        "pattern": names.REPOSITORY_NAME_PATTERN,
-        "maxLength": names.MAX_REPOSITORY_NAME,
-    },
-    ("Environment", "branch"): {"pattern": names.BRANCH_PATTERN, "maxLength": names.MAX_BRANCH},
+    ("Topology", "owner"): _LOGIN,
+    ("Application", "name"): _REPOSITORY,
+    ("Grant", "team"): _TEAM,
+    ("Grant", "user"): _LOGIN,
     ("Label", "color"): {"pattern": names.COLOUR_PATTERN},
+    ("Environment", "name"): _ENVIRONMENT,
+    ("Environment", "formerly"): _ENVIRONMENT,
+    ("Environment", "state_repository"): _REPOSITORY,
+    ("Environment", "branch"): {"pattern": names.BRANCH_PATTERN, "maxLength": names.MAX_BRANCH},
+    ("Environment", "manifests"): _FOLDER,
+    ("Environment", "paths"): _FOLDER,
+    ("Reviewer", "team"): _TEAM,
+    ("Reviewer", "user"): _LOGIN,
+    ("Writer", "user"): _LOGIN,
+    ("Writer", "key"): {"pattern": names.CONFIGURATION_KEY_PATTERN, "maxLength": names.MAX_VARIABLE_NAME},
     ("Promotion", "tags"): {"pattern": names.TAG_PATTERN},
 }
-"""What an editor can check of a name. Never stricter than `validate`, which knows more and explains itself."""
+"""What an editor can check of a text, or of every text of a list.
+
+Never stricter than `validate`, which knows more and explains itself.
+"""
 
 
 def topology_schema() -> dict[str, Any]:
@@ -77,8 +92,10 @@ def stack_schema() -> dict[str, Any]:
 
 
 def _part(schema: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The part of an optional value's schema that is not null."""
-    return next(part for part in (schema, *schema.get("anyOf", ())) if part.get("type") == kind)
+    """The part of an optional value's schema, or of a list's entries, that is of this type."""
+    parts = (schema, *schema.get("anyOf", ()))
+    entries = (part["items"] for part in parts if "items" in part)
+    return next(part for part in (*parts, *entries) if part.get("type") == kind)
 
 
 def _without_titles(schema: dict[str, Any]) -> None:

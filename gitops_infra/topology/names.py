@@ -122,12 +122,13 @@ _LOGIN = (
     ),
 )
 
+TEAM_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 _TEAM = (
     _EMPTY,
     _Row(r"[@/]", "contains `@` or `/`", "Give the slug alone, without the organisation"),
     _too_long(100),
     _Row(
-        r"\A(?![a-z0-9][a-z0-9._-]*\Z)",
+        rf"\A(?!{TEAM_PATTERN[1:-1]}\Z)",
         "is no team slug",
         "Give the last part of the team's address, such as `platform-team`",
     ),
@@ -165,13 +166,14 @@ _COLOUR = (
     _Row(rf"\A(?!{COLOUR_PATTERN[1:-1]}\Z)", "is no colour", "Give six hexadecimal digits such as `0e8a16`"),
 )
 
+FOLDER_PATTERN = r"^[A-Za-z0-9._][A-Za-z0-9._/-]*$"
 _FOLDER = (
     _EMPTY,
     _too_long(MAX_BRANCH),
     _Row(r"\A/", "begins with `/`", "Give a folder inside the repository, such as `deploy/staging`"),
     _Row(r"/\Z|//", "has an empty part between slashes", "Remove the superfluous `/`"),
     _Row(r"(\A|/)\.\.?(/|\Z)", "contains `.` or `..`", "Give the folder from the root of the repository"),
-    _Row(r"(?i)(\A|/)\.git(hub)?(/|\Z)", "is inside `.git` or `.github`", "Keep manifests in a folder of their own"),
+    _Row(r"(?i)(\A|/)\.git(hub)?(/|\Z)", "is inside `.git` or `.github`", "Name another folder"),
     _Row(r"\A-", "begins with `-`", "Begin it with a letter or digit"),
     _Row(
         r"[^A-Za-z0-9._/-]",
@@ -208,11 +210,12 @@ _HOST_KEY = (
     ),
 )
 
+CONFIGURATION_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9_.:-]*$"
 _CONFIGURATION_KEY = (
     _EMPTY,
     _too_long(MAX_VARIABLE_NAME, "Give the key under which the secret is stored, not the secret"),
     _Row(
-        r"\A(?![A-Za-z][A-Za-z0-9_.:-]*\Z)",
+        rf"\A(?!{CONFIGURATION_KEY_PATTERN[1:-1]}\Z)",
         "is no configuration key",
         "Store the value with `pulumi config set --secret <key>` and give `<key>` here",
     ),

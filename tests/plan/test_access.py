@@ -195,12 +195,14 @@ def test_a_prediction_names_what_decides(  # noqa: PLR0917
     assert predict(made, actor, repository, ref, operation) == expected
 
 
-def test_a_required_check_forbids_a_direct_push(topology: Callable[..., Topology]) -> None:
+def test_a_required_check_forbids_a_push_of_what_has_not_passed_it(topology: Callable[..., Topology]) -> None:
     made = plan(topology(application={"required_checks": ["build"]}))
     [default_branch] = made.application.rulesets
     alone = replace(default_branch, rules=Rules(required_checks=("build",)))
     checked = replace(made, application=replace(made.application, rulesets=(alone,)))
-    verdict = predict(checked, Actor(ActorKind.DEVELOPER), APPLICATION, MAIN, Operation.PUSH)
+    developer = Actor(ActorKind.DEVELOPER)
+    assert predict(checked, developer, APPLICATION, MAIN, Operation.PUSH).allowed
+    verdict = predict(checked, developer, APPLICATION, MAIN, Operation.PUSH_FOREIGN)
     assert verdict == Prediction(
         allowed=False, rule="gitops: default branch: required_checks", mechanism=Mechanism.RULESET
     )

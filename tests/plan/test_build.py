@@ -7,7 +7,7 @@ import pytest
 
 from gitops_infra.plan.build import plan, plan_application, plan_environment
 from gitops_infra.plan.credentials import SECRET_NAME
-from gitops_infra.plan.model import Actions, Approver, Credential, DeploymentPolicy
+from gitops_infra.plan.model import Actions, Approver, Credential, CredentialKind, DeploymentPolicy
 from gitops_infra.topology.problems import TopologyError
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.vocabulary import PricePlan
@@ -38,6 +38,7 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
             "access": (),
             "labels": (),
             "actions": off,
+            "imported": False,
             "retain": retain,
         }
 
@@ -47,7 +48,22 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
             "kind": name,
             "branch": f"env/{name}",
             "isolation": "repository",
-            "credential": {"title": f"gitops-infra shop {name} g1", "secret_name": SECRET_NAME, "generation": 1},
+            "repository": f"acme/shop-env-{name}",
+            "rulesets": (),
+            "former": None,
+            "formerly": None,
+            "paths": (),
+            "credential": {
+                "kind": "deploy key",
+                "repository": f"acme/shop-env-{name}",
+                "title": f"gitops-infra shop {name} g1",
+                "secret_name": SECRET_NAME,
+                "generation": 1,
+                "app": None,
+                "user": None,
+                "user_id": None,
+                "key": None,
+            },
             "policy": {
                 "branch_patterns": ("main",),
                 "approvers": (),
@@ -82,6 +98,7 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
             "access": (),
             "labels": (),
             "actions": None,
+            "imported": False,
             "retain": True,
         },
         "environments": (
@@ -92,6 +109,7 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
                 branch=None,
                 state=None,
                 credential=None,
+                repository=None,
                 variables={},
                 policy=policy | {"branch_patterns": ("refs/pull/*/merge",)},
             ),
@@ -112,6 +130,7 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
                 "tags": "v*.*.*",
             },
         ),
+        "known_hosts": (),
     }
 
 
@@ -173,7 +192,13 @@ def test_a_rotation_changes_the_title_of_the_key_and_not_the_name_of_the_secret(
     topology: Callable[..., Topology],
 ) -> None:
     rotated = plan(topology(production={"generation": 3})).environment("production").credential
-    assert rotated == Credential("gitops-infra shop production g3", "GITOPS_DEPLOY_KEY", 3)
+    assert rotated == Credential(
+        CredentialKind.DEPLOY_KEY,
+        "acme/shop-env-production",
+        "GITOPS_DEPLOY_KEY",
+        generation=3,
+        title="gitops-infra shop production g3",
+    )
 
 
 def test_names_that_the_topology_states_are_kept(topology: Callable[..., Topology]) -> None:
@@ -220,7 +245,8 @@ def test_production_that_gets_less_than_it_asks_for_is_refused_with_every_reason
 
 
 def test_everything_that_is_refused_is_told_at_once(topology: Callable[..., Topology]) -> None:
-    more = [{"name": "prod-eu"}, {"name": "prod-us", "kind": "production", "isolation": "shared"}]
+    shared = {"isolation": "shared", "accept_shared_bypass": True, "prevent_self_review": False}
+    more = [{"name": "prod-eu"}, {"name": "prod-us", "kind": "production", **shared}]
     promotions = [
         {"target": "staging", "trigger": "on_item_pull_request"},
         {"target": "production", "method": "retag"},
@@ -233,8 +259,10 @@ def test_everything_that_is_refused_is_told_at_once(topology: Callable[..., Topo
             "Add `kind`: staging, production or review. [kind-missing]"
         ),
         (
-            "environment 'prod-us': isolation 'shared' is not available yet. "
-            "Use `isolation: repository`. [isolation-not-available]"
+            "environment 'prod-us': production asks for required_reviewers, prevent_self_review, which will not be "
+            "enforced: required_reviewers: `reviewers` names nobody. prevent_self_review: it needs `reviewers`, and "
+            "`prevent_self_review` must not be false. Give what is missing, or accept and report it with "
+            "`allow_degraded: true`. [production-degraded]"
         ),
         (
             "environment 'production': production asks for prevent_self_review, which will not be enforced: "

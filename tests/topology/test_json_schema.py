@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_infra.topology import Application, Environment, Promotion, Topology
+from gitops_infra.topology import Topology
 from gitops_infra.topology.json_schema import DIALECT, MODELINE, PATTERNS, stack_schema, topology_schema
 from gitops_infra.topology.rules.values import NAMES
-
-MODELS = {model.__name__: model for model in (Topology, Application, Environment, Promotion)}
 
 
 def property_of(schema: dict[str, Any], model: str, field: str) -> dict[str, Any]:
@@ -40,9 +38,16 @@ def test_words_and_borders_are_in_the_schema() -> None:
     assert schema["$defs"]["EnvironmentKind"]["enum"] == ["staging", "production", "review"]
     wait = property_of(schema, "Environment", "wait_minutes")["anyOf"][0]
     assert wait == {"type": "integer", "minimum": 0, "maximum": 43_200}
-    assert property_of(schema, "Environment", "isolation")["description"].endswith(
-        "Not available yet: `branch`, `shared`."
+    assert property_of(schema, "Writer", "app")["anyOf"][0] == {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
+    assert property_of(schema, "Promotion", "method")["description"].endswith(
+        "Not available yet: `pull_request`, `retag`."
     )
+
+
+def test_an_imported_repository_is_written_with_the_key_of_yaml() -> None:
+    keys = topology_schema()["$defs"]["Application"]["properties"]
+    assert "import" in keys
+    assert "import_" not in keys
 
 
 def test_a_stack_file_may_hold_other_configuration() -> None:

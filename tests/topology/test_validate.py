@@ -108,7 +108,7 @@ def test_six_reviewers_are_allowed(changed: Changed, refusals: Refusals, *, coun
     assert problems == ([f"environments[1].reviewers: {text}"] if refused else [])
 
 
-@pytest.mark.parametrize(("key", "limit"), [("secrets", 99), ("variables", 98)])
+@pytest.mark.parametrize(("key", "limit"), [("secrets", 99), ("variables", 97)])
 def test_an_environment_keeps_room_for_the_credential(key: str, limit: int, changed: Changed) -> None:
     entries = {f"N{number}": "value" for number in range(limit)}
     other = "variables" if key == "secrets" else "secrets"
@@ -124,6 +124,7 @@ def test_an_environment_keeps_room_for_the_credential(key: str, limit: int, chan
         ("environments.1.wait_minutes", (0, 43_200)),
         ("environments.0.generation", (1, 1_000_000)),
         ("application.required_reviews", (1, 6)),
+        ("environments.1.reviewers.1.id", (1, 2**53 - 1)),
     ],
 )
 def test_both_borders_of_a_number_are_allowed(place: str, good: tuple[int, int], changed: Changed) -> None:
@@ -140,18 +141,23 @@ def test_teams_and_roles_do_not_exist_for_a_user(changed: Changed) -> None:
     assert [(problem.where, problem.code) for problem in caught.value.problems] == [
         ("application.grants[0]", "team-of-a-user"),
         ("application.grants[1].role", "role-of-a-users-repository"),
+        ("application.grants[2]", "team-of-a-user"),
         ("application.owners[0]", "team-of-a-user"),
         ("environments[1].reviewers[0]", "team-of-a-user"),
     ]
 
 
 def test_rulesets_of_one_repository_are_limited_and_of_many_are_not(changed: Changed) -> None:
-    def environments(count: int, isolation: str) -> dict[str, Any]:
-        listed = [{"name": f"s{number}", "kind": "staging", "isolation": isolation} for number in range(count)]
+    def environments(count: int, isolation: str, **more: Any) -> dict[str, Any]:
+        one = {"kind": "staging", "isolation": isolation, "accept_shared_bypass": True, **more}
+        listed = [{"name": f"s{number}", **one} for number in range(count)]
         return changed({"environments": listed, "promotions": None})
 
-    assert codes(environments(57, "branch")) == {"not-available-yet"}
-    assert codes(environments(58, "branch")) == {"not-available-yet", "too-many-rulesets"}
+    assert len(validate(environments(29, "shared")).environments) == 29
+    assert codes(environments(30, "shared")) == {"too-many-rulesets"}
+    assert len(validate(environments(19, "shared", required_checks=["build"])).environments) == 19
+    assert codes(environments(20, "shared", required_checks=["build"])) == {"too-many-rulesets"}
+    assert codes(environments(30, "repository", moved_from="shared")) == {"too-many-rulesets"}
     assert len(validate(environments(1000, "repository")).environments) == 1000
 
 
@@ -202,7 +208,7 @@ def test_an_existing_repository_may_have_any_default_branch(changed: Changed) ->
 
 
 def test_explicit_nulls_mean_not_given(changed: Changed) -> None:
-    data = changed({"environments.0.branch": None, "environments.0.isolation": None, "application.grants": None})
+    data = changed({"environments.0.branch": None, "environments.0.isolation": None, "application.labels": None})
     assert validate(data).environments[0].isolation == "repository"
 
 
@@ -249,6 +255,74 @@ def test_a_model_used_alone_accepts_values_that_are_known_later() -> None:
         RepositoryArgs, {"application": {"name": "a"}, "environment": Environment(name="staging"), "key": key}
     )
     assert args.key is key
+
+
+def test_import_is_read_by_its_own_key_and_by_the_name_that_python_needs(changed: Changed) -> None:
+    keys = ("owners", "labels")
+    existing = {f"application.{key}": None for key in keys} | {"application.existing": True}
+    assert validate(changed({**existing, "application.import": True})).application.import_ is True
+    assert Application(name="shop", import_=True).import_ is True
+
+
+def test_a_malformed_import_hides_only_the_rules_that_need_it(changed: Changed) -> None:
+    """Whether settings may be changed is not known then; that a new repository has no other default branch is."""
+    data = changed({"application.import": "maybe", "application.default_branch": "trunk"})
+    assert codes(data) == {"wrong-type", "new-default-branch"}
+
+
+def test_a_malformed_writer_hides_only_the_rules_that_need_it(changed: Changed) -> None:
+    """Two environments with one key are found although nobody knows who holds it."""
+    writers = {
+        f"environments.{index}.{key}": value
+        for index in (0, 1)
+        for key, value in {"isolation": "branch", "writer": {"app": "x", "key": "app"}}.items()
+    }
+    assert codes(changed({**writers, "environments.0.generation": 0})) == {"wrong-type", "out-of-range"}
+    assert codes(changed({"environments.1.writer": {"app": 18, "key": "app"}, "environments.0.writer.app": 17})) == {
+        "shared-writer",
+        "out-of-range",
+    }
+
+
+def test_every_rule_about_a_repository_is_asked_of_each_of_them(changed: Changed) -> None:
+    """The place is that of the repository; what is wrong with the topology is told once."""
+    wrong = {
+        "name": "lib",
+        "default_branch": "trunk",
+        "code_owners": True,
+        "import": True,
+        "owners": ["@umbrella/ops", "@bob"],
+        "grants": [{"role": "write", "team": "developers"}, {"role": "admin", "team": "developers"}],
+        "labels": [{"name": "a", "color": "000000"}, {"name": "A", "color": "000000"}],
+    }
+    data = changed({"github_plan": "pro", "repositories": [wrong, {**wrong, "name": "web"}]})
+    with pytest.raises(TopologyError) as caught:
+        validate(data)
+    found = [(problem.where, problem.code) for problem in caught.value.problems]
+    assert found.count(("github_plan", "plan-of-another-owner")) == 1
+    for index in (0, 1):
+        assert {(where, code) for where, code in found if where.startswith(f"repositories[{index}]")} == {
+            (f"repositories[{index}].default_branch", "new-default-branch"),
+            (f"repositories[{index}].code_owners", "code-owners-of-new"),
+            (f"repositories[{index}].import", "import-of-new"),
+            (f"repositories[{index}].owners[0]", "team-of-another-owner"),
+            (f"repositories[{index}].owners[1]", "code-owner-without-write"),
+            (f"repositories[{index}].grants[1]", "duplicate-grant"),
+            (f"repositories[{index}].labels[1].name", "duplicate-label"),
+        }
+    assert not [where for where, _ in found if where.startswith("application")]
+
+
+def test_the_stages_of_a_monorepo_need_no_promotions_where_their_paths_agree(changed: Changed) -> None:
+    stages = [
+        {"name": f"{service}-{kind}", "kind": kind, "paths": [f"services/{service}"], "reviewers": [{"user": "alice"}]}
+        for service in ("api", "web")
+        for kind in ("staging", "production")
+    ]
+    assert validate(changed({"environments": stages, "promotions": None}))
+    del stages[3]["paths"]
+    assert codes(changed({"environments": stages, "promotions": None})) == {"unclear-promotion"}
+    assert validate(changed({"environments": stages, "promotions": []}))
 
 
 def test_arguments_that_are_no_mapping_are_named_by_their_component() -> None:

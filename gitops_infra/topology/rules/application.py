@@ -144,10 +144,14 @@ def import_allows_no_destroy(topology: Topology) -> Iterator[Problem]:
 def code_owner_without_write(topology: Topology) -> Iterator[Problem]:
     """GitHub ignores such a code owner, and with nobody else in the line no pull request could ever be merged."""
     application = topology.application
-    able = _granted(application, WRITING) | {topology.owner.casefold()}
+    able = _granted(application, WRITING)
+    if topology.owner_kind is OwnerKind.USER:
+        able.add(("", topology.owner.casefold()))
     for index, owner in enumerate(application.owners or ()):
-        name = owner.removeprefix("@")
-        if name.rpartition("/")[2].casefold() not in able:
+        organisation, slash, name = owner.removeprefix("@").casefold().rpartition("/")
+        if slash and (topology.owner_kind is OwnerKind.USER or organisation != topology.owner.casefold()):
+            continue  # no team of this owner: another rule says so
+        if (slash, name) not in able:
             yield Problem(
                 path("application", "owners", index),
                 "code-owner-without-write",
@@ -156,13 +160,13 @@ def code_owner_without_write(topology: Topology) -> Iterator[Problem]:
             )
 
 
-def _granted(application: Application, roles: tuple[RepositoryRole, ...]) -> set[str]:
-    """Names of teams and users that have one of the roles by the topology, in small letters."""
+def _granted(application: Application, roles: tuple[RepositoryRole, ...]) -> set[tuple[str, str]]:
+    """Who has one of the roles by the topology, in small letters: `/` and a team, or nothing and a user."""
     found = set()
     for grant in application.grants or ():
         with skip_unreadable():
             if grant.role in roles:
-                found.add((grant.team or grant.user or "").casefold())
+                found.add(("/" if grant.team else "", (grant.team or grant.user or "").casefold()))
     return found
 
 
@@ -202,7 +206,7 @@ def role_of_a_users_repository(topology: Topology) -> Iterator[Problem]:
     if topology.owner_kind is not OwnerKind.USER:
         return
     for index, grant in enumerate(topology.application.grants or ()):
-        if grant.role is not RepositoryRole.WRITE:
+        if grant.user and grant.role is not RepositoryRole.WRITE:
             yield Problem(
                 path("application", "grants", index, "role"),
                 "role-of-a-users-repository",

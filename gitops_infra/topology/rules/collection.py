@@ -4,7 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitops_infra.topology.defaults import branch_of, per_repository, state_repository_of
+from gitops_infra.topology.defaults import (
+    branch_of,
+    is_moved,
+    per_repository,
+    state_repository_name,
+    state_repository_of,
+)
 from gitops_infra.topology.draft import skip_unreadable
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem, path
@@ -21,22 +27,35 @@ APPLICATION_RULESETS = 2
 
 
 class Place(NamedTuple):
-    """Where an environment's branch is."""
+    """Where the branch of an environment is, or was before its isolation changed: there it is kept."""
 
     position: int
     environment: Environment
     repository: str
     branch: str
+    isolation: Isolation
+
+    @property
+    def is_former(self) -> bool:
+        """Whether the isolation was changed, and the branch is only kept here."""
+        return self.isolation is not self.environment.isolation
 
 
 def places(topology: Topology) -> Iterator[Place]:
     """Where the branches of those environments are of which it can be read."""
+    application = topology.application.name
     for index, environment in enumerate(topology.environments):
         with skip_unreadable():
             branch = branch_of(environment)
-            repository = state_repository_of(topology.application.name, environment)
-            if branch is not None and repository is not None:
-                yield Place(index, environment, repository, branch)
+            repository = state_repository_of(application, environment)
+            if branch is None or repository is None:
+                continue
+            yield Place(index, environment, repository, branch, environment.isolation or Isolation.REPOSITORY)
+            before = environment.moved_from
+            if before is not None:
+                state = state_repository_name(application, environment)
+                former = state if before is Isolation.REPOSITORY else application
+                yield Place(index, environment, former, branch, before)
 
 
 def no_environments(topology: Topology) -> Iterator[Problem]:
@@ -68,39 +87,36 @@ def shared_places(topology: Topology) -> Iterator[Problem]:
     One problem per environment, the closest first: a repository of its own solves all three.
     """
     by_repository: defaultdict[str, dict[str, Place]] = defaultdict(dict)
-    named: set[str] = set()
+    named: dict[str, int] = {}
     for place in places(topology):
         with skip_unreadable():
             name = place.environment.name.casefold()
-            if name not in named:  # a duplicate is reported as such
-                named.add(name)
-                together = by_repository[place.repository.casefold()]
-                same = together.setdefault(place.branch.casefold(), place)
-                if same is not place:
-                    yield _shared("same-branch", same, place, f"are both on branch {shown(place.branch)}")
+            if named.setdefault(name, place.position) != place.position:
+                continue  # a duplicate is reported as such
+            together = by_repository[place.repository.casefold()]
+            same = together.setdefault(place.branch.casefold(), place)
+            if same.position != place.position:
+                yield _shared("same-branch", same, place, f"both on branch {shown(place.branch)}")
     for together in by_repository.values():
         first = next(iter(together.values()))
         for branch, place in together.items():
             folder = next((together[parent] for parent in _parents(branch) if parent in together), None)
             if folder is not None:
-                what = f"are on branches {shown(folder.branch)} and {shown(place.branch)}, which git cannot hold both,"
+                what = f"on branches {shown(folder.branch)} and {shown(place.branch)}, which git cannot hold both,"
                 yield _shared("branch-folder-conflict", folder, place, what)
-            elif place is not first and Isolation.REPOSITORY in (
-                first.environment.isolation,
-                place.environment.isolation,
-            ):
-                yield _shared("same-state-repository", first, place, "have their branches")
+            elif place is not first and Isolation.REPOSITORY in (first.isolation, place.isolation):
+                yield _shared("same-state-repository", first, place, "both")
 
 
 def too_many_rulesets(topology: Topology) -> Iterator[Problem]:
-    """Each environment with its branch in the application's repository has rulesets of its own there."""
-    sharing = [place for place in places(topology) if place.environment.isolation is not Isolation.REPOSITORY]
-    needed = APPLICATION_RULESETS + sum(2 + _is_gated(place.environment) for place in sharing)
-    if sharing and needed > MAX_RULESETS:
+    """Each environment whose branch is or was in the application's repository has rulesets of its own there."""
+    inside = [place for place in places(topology) if place.isolation is not Isolation.REPOSITORY]
+    needed = APPLICATION_RULESETS + sum(2 + _is_gated(place.environment) for place in inside)
+    if inside and needed > MAX_RULESETS:
         yield Problem(
             "environments",
             "too-many-rulesets",
-            f"{len(sharing)} environments have their branch in repository {shown(sharing[0].repository)}, which needs "
+            f"{len(inside)} environments have their branch in repository {shown(inside[0].repository)}, which needs "
             f"{needed} rulesets there, and {MAX_RULESETS} are the limit",
             "Use `isolation: repository` for some of them",
         )
@@ -140,7 +156,7 @@ def former_name_in_use(topology: Topology) -> Iterator[Problem]:
     for index, environment in enumerate(topology.environments):
         with skip_unreadable():
             former = environment.formerly
-            if former is None:
+            if former is None or former == environment.name:
                 continue
             first = seen.setdefault(former, environment.name)
             if former in names or first != environment.name:
@@ -154,43 +170,106 @@ def former_name_in_use(topology: Topology) -> Iterator[Problem]:
 
 
 def unknown_required_deployments(topology: Topology) -> Iterator[Problem]:
-    """What a commit must have been deployed to first is another environment of the topology."""
-    names = [environment.name for environment in topology.environments]
+    """What a commit must have been deployed to first is another environment, to which such commits are deployed."""
+    by_name = {environment.name: environment for environment in topology.environments}
     for index, environment in enumerate(topology.environments):
+        others = [name for name in by_name if name != environment.name]
         for position, name in enumerate(environment.required_deployments or ()):
-            if name not in names or name == environment.name:
-                near = nearest(name, [other for other in names if other != environment.name])
+            where = path("environments", index, "required_deployments", position)
+            if name not in others:
+                near = nearest(name, others)
                 yield Problem(
-                    path("environments", index, "required_deployments", position),
+                    where,
                     "unknown-environment",
                     f"{shown(name)} is no other environment of this topology",
                     f"Did you mean `{near}`?" if near else "Name one of the other environments",
                 )
+            elif not is_moved(by_name[name]):
+                yield Problem(
+                    where,
+                    "deployment-that-never-comes",
+                    f"no commit of the default branch is deployed to {shown(name)}, so none could ever reach "
+                    f"{shown(environment.name)}",
+                    "Remove it, or name an environment that is promoted to",
+                )
+
+
+def cyclic_required_deployments(topology: Topology) -> Iterator[Problem]:
+    """Environments that wait for each other wait for ever."""
+    waits = {
+        environment.name: [name for name in environment.required_deployments or () if name != environment.name]
+        for environment in topology.environments
+    }
+    for index, environment in enumerate(topology.environments):
+        reached: dict[str, None] = {}
+        waiting = list(waits[environment.name])
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached[name] = None
+                waiting += waits.get(name, ())
+        if environment.name in reached:
+            yield Problem(
+                path("environments", index, "required_deployments"),
+                "cyclic-required-deployments",
+                f"a commit reaches {shown(environment.name)} only after environments that wait for "
+                f"{shown(environment.name)} themselves",
+                "Remove one of these required deployments",
+            )
+            return
+
+
+def writer_key_as_secret(topology: Topology) -> Iterator[Problem]:
+    """Whoever reads that secret moves the branch of the writer's environment."""
+    holders = {}
+    for environment in topology.environments:
+        with skip_unreadable():
+            if environment.writer is not None:
+                holders[environment.writer.key] = environment.name
+    for index, environment in enumerate(topology.environments):
+        with skip_unreadable():
+            for name, key in (environment.secrets or {}).items():
+                if key in holders:
+                    yield Problem(
+                        path("environments", index, "secrets", name),
+                        "writer-key-as-secret",
+                        f"this is the private key of the writer of {shown(holders[key])}: every job that reads it "
+                        "could move that branch",
+                        "Name another value; the writer's own jobs get the key without it",
+                    )
 
 
 def duplicate_repositories(topology: Topology) -> Iterator[Problem]:
     """Names that differ only in case are one repository; a state repository is nobody else's."""
-    seen = {topology.application.name.casefold(): "application"}
-    for index, application in enumerate(topology.repositories or ()):
+    seen: dict[str, str] = {}
+    twice: set[str] = set()
+    for index, application in enumerate((topology.application, *(topology.repositories or ()))):
         with skip_unreadable():
-            first = seen.setdefault(application.name.casefold(), f"repositories[{index}]")
-            if first != f"repositories[{index}]":
+            here = f"repositories[{index - 1}]" if index else "application"
+            first = seen.setdefault(application.name.casefold(), here)
+            if first != here:
+                twice.add(application.name.casefold())
                 yield Problem(
-                    path("repositories", index, "name"),
+                    path("repositories", index - 1, "name"),
                     "duplicate-repository",
                     f"repository {shown(application.name)} is {first} already; case does not count",
                     "Remove one of the two",
                 )
-    for one in per_repository(topology):
-        for place in places(one):
-            first = seen.get(place.repository.casefold(), "")
-            if place.environment.isolation is Isolation.REPOSITORY and first.startswith("repositories"):
-                yield Problem(
-                    path("environments", place.position, "state_repository"),
-                    "duplicate-repository",
-                    f"the state repository {shown(place.repository)} is {first} too",
-                    "Choose another `state_repository`, or remove the repository from the list",
-                )
+    for one in per_repository(topology) if topology.repositories else ():
+        with skip_unreadable():
+            own = one.application.name.casefold()
+            for place in places(one) if own not in twice else ():
+                if place.isolation is not Isolation.REPOSITORY or place.environment.state_repository is not None:
+                    continue
+                here = f"the state repository of {shown(place.environment.name)} for {shown(one.application.name)}"
+                first = seen.setdefault(place.repository.casefold(), here)
+                if first != here:
+                    yield Problem(
+                        path("environments", place.position, "name"),
+                        "duplicate-repository",
+                        f"{here} would be called {shown(place.repository)}, as {first} is",
+                        "Rename the environment or one of the repositories",
+                    )
 
 
 def state_repository_for_several(topology: Topology) -> Iterator[Problem]:
@@ -208,11 +287,13 @@ def state_repository_for_several(topology: Topology) -> Iterator[Problem]:
 
 def _shared(code: str, first: Place, second: Place, what: str) -> Problem:
     names = f"{shown(first.environment.name)} and {shown(second.environment.name)}"
+    verb = "are, or were before `moved_from`," if first.is_former or second.is_former else "are"
+    apart = "a state repository" if second.isolation is Isolation.REPOSITORY else "a branch"
     return Problem(
         path("environments", second.position, "state_repository" if second.environment.state_repository else "branch"),
         code,
-        f"environments {names} {what} in repository {shown(second.repository)}",
-        "Give each environment a state repository of its own",
+        f"environments {names} {verb} {what} in repository {shown(second.repository)}",
+        f"Give each environment {apart} of its own",
     )
 
 
@@ -231,6 +312,8 @@ RULES = (
     shared_writers,
     former_name_in_use,
     unknown_required_deployments,
+    cyclic_required_deployments,
+    writer_key_as_secret,
     duplicate_repositories,
     state_repository_for_several,
 )

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 from gitops_infra.topology import names
-from gitops_infra.topology.defaults import KIND_BY_NAME, branch_of, kind_of, state_repository_of
+from gitops_infra.topology.defaults import KIND_BY_NAME, branch_of, identity_of, kind_of, state_repository_of
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.secret_shapes import shown
 from gitops_infra.topology.topology import Topology
-from gitops_infra.topology.vocabulary import EnvironmentKind, OwnerKind, PricePlan, Visibility
+from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation, OwnerKind, PricePlan, Visibility
 
 MAX_REVIEWERS = 6
 """Source: GitHub REST, environments."""
 
-MAX_OWN: Mapping[str, int] = {"secrets": 99, "variables": 98}
-"""GitHub allows 100 of each per environment; one secret and two variables are made for the credential."""
+MAX_OWN: Mapping[str, int] = {"secrets": 99, "variables": 97}
+"""GitHub allows 100 of each per environment; one secret and up to three variables are made for the credential."""
 
 WRITE_KEYS = (
     "branch",
@@ -24,8 +24,9 @@ WRITE_KEYS = (
     "moved_from",
     "required_checks",
     "required_deployments",
+    "paths",
 )
-"""What only an environment with a branch has."""
+"""What only an environment with a branch has, beside its `isolation`."""
 
 
 def approvals_exist(topology: Topology) -> bool:
@@ -61,15 +62,18 @@ def production_of_another_kind(_: Topology, index: int, environment: Environment
 
 def review_with_branch(_: Topology, index: int, environment: Environment) -> Iterator[Problem]:
     """Nothing is pushed for a review environment."""
-    if kind_of(environment) is EnvironmentKind.REVIEW:
-        for key in WRITE_KEYS:
-            if getattr(environment, key) is not None:
-                yield Problem(
-                    path("environments", index, key),
-                    "review-with-branch",
-                    f"review environment {shown(environment.name)} has no branch and no state repository",
-                    f"Remove `{key}`",
-                )
+    if kind_of(environment) is not EnvironmentKind.REVIEW:
+        return
+    given = [key for key in WRITE_KEYS if getattr(environment, key) is not None]
+    if environment.isolation is not Isolation.REPOSITORY:
+        given.append("isolation")
+    for key in given:
+        yield Problem(
+            path("environments", index, key),
+            "review-with-branch",
+            f"review environment {shown(environment.name)} has no branch and no state repository",
+            f"Remove `{key}`",
+        )
 
 
 def review_with_write_credential(_: Topology, index: int, environment: Environment) -> Iterator[Problem]:
@@ -179,8 +183,9 @@ def state_repository_name_too_long(topology: Topology, index: int, environment: 
         yield Problem(
             path("environments", index, "state_repository"),
             "state-repository-name-too-long",
-            f"`<application>-env-<name>` has {len(derived)} characters, and GitHub allows {names.MAX_REPOSITORY_NAME}",
-            "Set a shorter `state_repository`",
+            f"{shown(topology.application.name)} with `-env-{identity_of(environment)}` has {len(derived)} characters, "
+            f"and GitHub allows {names.MAX_REPOSITORY_NAME}",
+            "Set a shorter `state_repository`, or shorten a name",
         )
 
 

@@ -1,15 +1,19 @@
 """Rules about isolation: who moves an environment's branch, where it is, and what changes of that need."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 
 from gitops_infra.topology import names
-from gitops_infra.topology.defaults import kind_of
+from gitops_infra.topology.defaults import branch_of, kind_of
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.rules.application import WRITING
 from gitops_infra.topology.secret_shapes import shown
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation, OwnerKind
+
+EnvironmentRule = Callable[[Topology, int, Environment], Iterator[Problem]]
+"""A rule about one environment, which is told its position too."""
 
 STATE_KEYS = ("state_repository", "state_visibility")
 """What only an environment with a state repository has."""
@@ -23,9 +27,7 @@ ACTIONS_APP = 15368
 
 def writer_missing(_: Topology, index: int, environment: Environment) -> Iterator[Problem]:
     """Under `branch` isolation somebody who can be named in a ruleset must move the branch."""
-    idle = (
-        environment.retired or environment.write_credential is False or kind_of(environment) is EnvironmentKind.REVIEW
-    )
+    idle = environment.retired or environment.write_credential is False
     if environment.isolation is Isolation.BRANCH and environment.writer is None and not idle:
         yield Problem(
             path("environments", index, "writer"),
@@ -74,15 +76,16 @@ def writer_id_of_an_app(_: Topology, index: int, environment: Environment) -> It
 def machine_user_without_write(topology: Topology, index: int, environment: Environment) -> Iterator[Problem]:
     """A bypass lifts a rule, it gives no access. An existing repository may give it by a team: preflight looks."""
     writer, application = environment.writer, topology.application
-    if writer is None or writer.user is None or application.existing:
+    if writer is None or writer.user is None or writer.app is not None or application.existing:
         return
     able = {(grant.user or "").casefold() for grant in application.grants or () if grant.role in WRITING}
     if writer.user.casefold() not in able:
         yield Problem(
             path("environments", index, "writer", "user"),
             "writer-without-access",
-            f"machine user {shown(writer.user)} has no role that may write in the new repository",
-            "Add it under `grants` with `role: write`",
+            f"machine user {shown(writer.user)} has no role that may write in the new repository "
+            f"{shown(application.name)}",
+            "Add it under that repository's `grants` with `role: write`",
         )
 
 
@@ -159,16 +162,50 @@ def renamed_to_itself(_: Topology, index: int, environment: Environment) -> Iter
         )
 
 
-EACH_ENVIRONMENT = (
-    writer_missing,
-    writer_without_branch_isolation,
-    writer_is_actions,
-    writer_id_of_an_app,
-    machine_user_without_write,
-    branch_isolation_of_a_user,
-    shared_bypass,
-    state_keys_without_state,
-    gates_of_a_state_repository,
-    moved_nowhere,
+def folder_of_the_default_branch(topology: Topology, index: int, environment: Environment) -> Iterator[Problem]:
+    """Git cannot hold `env` and `env/staging` in one repository."""
+    branch, default = branch_of(environment), topology.application.default_branch or "main"
+    former = environment.moved_from not in {None, Isolation.REPOSITORY}
+    if branch is None or (environment.isolation is Isolation.REPOSITORY and not former):
+        return
+    one, other = branch.casefold(), default.casefold()
+    if one.startswith(f"{other}/") or other.startswith(f"{one}/"):
+        yield Problem(
+            path("environments", index, "branch"),
+            "branch-folder-conflict",
+            f"environment {shown(environment.name)} is on branch {shown(branch)}, and the default branch is "
+            f"{shown(default)}, which git cannot hold both, in repository {shown(topology.application.name)}",
+            "Choose another `branch`, or use `isolation: repository`",
+        )
+
+
+def _with_branch(rule: EnvironmentRule) -> EnvironmentRule:
+    """The rule for environments that have a branch; what a review environment may not say is one rule elsewhere."""
+
+    @wraps(rule)
+    def ask(topology: Topology, index: int, environment: Environment) -> Iterator[Problem]:
+        if kind_of(environment) is not EnvironmentKind.REVIEW:
+            yield from rule(topology, index, environment)
+
+    return ask
+
+
+EACH_ENVIRONMENT: tuple[EnvironmentRule, ...] = (
+    *map(
+        _with_branch,
+        (
+            writer_missing,
+            writer_without_branch_isolation,
+            writer_is_actions,
+            writer_id_of_an_app,
+            machine_user_without_write,
+            branch_isolation_of_a_user,
+            shared_bypass,
+            state_keys_without_state,
+            gates_of_a_state_repository,
+            moved_nowhere,
+            folder_of_the_default_branch,
+        ),
+    ),
     renamed_to_itself,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gitops_infra.topology.defaults import kind_of
+from gitops_infra.topology.defaults import Stage, is_moved, kind_of, usual_sources
 from gitops_infra.topology.draft import skip_unreadable
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem, path
@@ -111,6 +111,28 @@ def cyclic_promotion(topology: Topology) -> Iterator[Problem]:
         done |= trail.keys()
 
 
+def unclear_source(topology: Topology) -> Iterator[Problem]:
+    """Production takes what passed a staging; with several of other folders nobody can guess which."""
+    if topology.promotions is not None:
+        return
+    stages = []
+    positions: dict[str, int] = {}
+    for index, environment in enumerate(topology.environments):
+        with skip_unreadable():
+            kind = kind_of(environment)
+            if kind is not None and is_moved(environment):
+                stages.append(Stage(environment.name, kind, frozenset(environment.paths or ())))
+                positions.setdefault(environment.name, index)
+    for name, sources in usual_sources(stages).items():
+        if len(sources) > 1:
+            yield Problem(
+                path("environments", positions[name], "paths"),
+                "unclear-promotion",
+                f"{shown(name)} could take what {' or '.join(map(shown, sources))} runs: its `paths` are those of none",
+                "Give it the `paths` of one of them, or write down the `promotions`",
+            )
+
+
 def _why_unmovable(environment: Environment) -> tuple[str, str] | None:
     if kind_of(environment) is EnvironmentKind.REVIEW:
         return "promotion-of-review", "is of kind review and has no branch"
@@ -119,5 +141,5 @@ def _why_unmovable(environment: Environment) -> tuple[str, str] | None:
     return None
 
 
-RULES = (two_promotions_to_one_target, cyclic_promotion)
+RULES = (two_promotions_to_one_target, cyclic_promotion, unclear_source)
 EACH_PROMOTION = (unknown_end, self_promotion, unmovable_end, trigger_with_source)

@@ -152,7 +152,8 @@ def _text(fact: Name | None, text: str, place: Parts, *, is_key: bool) -> Iterat
             path(*place),
             "secret-in-plain-text",
             f"this reads like {kind} in plain text",
-            "Revoke it, store a new one with `pulumi config set --secret <key>` and name `<key>` under `secrets`",
+            "Revoke it, store a new one with `pulumi config set --secret <key>` and "
+            + ("give `<key>` here" if is_key else "name `<key>` under `secrets`"),
         )
     elif fact and (refusal := fact.check(text)):
         what = f"{fact.noun} {shown(text)}" if fact.show else f"the {fact.noun}"
