@@ -1,6 +1,6 @@
 """Reads a topology from a YAML file: one of its own, or the stack file of a Pulumi project."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,16 +31,17 @@ class _Document(NamedTuple):
     lines: dict[str, int]
 
 
-def load(file: Path) -> Topology:
+def load(file: Path, *, tolerate: Collection[str] = ()) -> Topology:
     """The topology in a YAML file (YAML 1.2, UTF-8, at most 1 MiB).
 
     The file is a topology, or a stack file (`Pulumi.<stack>.yaml`) whose `config` has one `<namespace>:topology`.
-    Raises TopologyError with every problem; `where` is `file:line path` as far as the place is in the file.
+    `tolerate` is as for `validate`. Raises TopologyError with every problem; `where` is `file:line path` as far as the
+    place is in the file.
     """
     document = _read(file)
     data, root = _topology_in(document, file)
     try:
-        return validate(data)
+        return validate(data, tolerate=tolerate)
     except TopologyError as error:
         problems = [_placed(problem, file, document.lines, root) for problem in error.problems]
     raise TopologyError(problems)

@@ -1,6 +1,6 @@
 """Refuses a topology that cannot be right: everything wrong with it at once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -22,13 +22,18 @@ EACH_ENVIRONMENT = (*environments.EACH_ENVIRONMENT, *isolation.EACH_ENVIRONMENT)
 EACH_PROMOTION = promotions.EACH_PROMOTION
 
 
-def validate(data: object) -> Topology:
+def validate(data: object, *, tolerate: Collection[str] = ()) -> Topology:
     """The topology that the data describes: a mapping as read from YAML, or a Topology made in Python.
 
-    Raises TopologyError with every problem, also where a part of the data is malformed: whatever can be read is
-    checked.
+    Problems whose code is in `tolerate` are not minded: for whoever is about to put them right. Raises TopologyError
+    with every other problem, also where a part of the data is malformed: whatever can be read is checked.
     """
-    return _validated(Topology, data, check, root=ROOT)
+    return _validated(
+        Topology,
+        data,
+        lambda topology: tuple(problem for problem in check(topology) if problem.code not in tolerate),
+        root=ROOT,
+    )
 
 
 def validate_model(model: type[M], data: object) -> M:

@@ -186,3 +186,16 @@ def test_no_message_shows_the_content_of_a_bad_line(tmp_path: Path) -> None:
     for text in (f"a: [{token}\nb: 2", f"{token}: 1\n{token}: 2", f"a: '{token}", f"a: {token}: x", f"a: !{token} x"):
         for problem in refused(tmp_path, text):
             assert token not in problem
+
+
+def test_a_problem_that_is_about_to_be_put_right_is_tolerated_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "topology.yaml"
+    file.write_text(
+        "owner: acme\ngithub_plan: team\napplication: {name: shop, visibility: public}\n"
+        "environments:\n  - {name: staging, isolation: branch}\n"
+    )
+    assert load(file, tolerate=("writer-missing",)).environments[0].writer is None
+    file.write_text(file.read_text() + "  - {name: staging}\n")
+    with pytest.raises(TopologyError) as caught:
+        load(file, tolerate=("writer-missing",))
+    assert "writer-missing" not in str(caught.value)
