@@ -58,7 +58,17 @@ def api_url(base_url: str | None) -> str:
     return f"{parts.scheme}://{shown}{port}{path}/api/v3"
 
 
-def _direct(url: str) -> dict[str, httpx.BaseTransport | None] | None:
+def web_url(base_url: str | None) -> str:
+    """The address of the web pages behind a GitHub address, without a slash at its end. Raises as `api_url`."""
+    api = api_url(base_url)
+    scheme, _, host = api.partition("://")
+    if api.endswith("/api/v3"):
+        return api.removesuffix("/api/v3")
+    return f"{scheme}://{host.removeprefix('api.')}"
+
+
+def direct(url: str) -> dict[str, httpx.BaseTransport | None] | None:
+    """The `mounts` of an httpx client that asks this machine without a proxy: one for the outside is no way here."""
     parts = urlsplit(url)
     return {f"all://{parts.netloc}": None} if _is_loopback(parts.hostname or "") else None
 
@@ -93,14 +103,23 @@ class Answer:
 
 
 class GitHubReader:
-    """GET requests against one API with one token. Use it as a context manager."""
+    """GET requests against one API with one token. Use it as a context manager.
+
+    With `remember`, a request that was answered is not sent again: for one look at a forge, from several threads.
+    """
 
     def __init__(
-        self, token: str, base_url: str | None = None, *, transport: httpx.BaseTransport | None = None
+        self,
+        token: str,
+        base_url: str | None = None,
+        *,
+        remember: bool = False,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         if not MASK.match(token):
             raise BadAddress("the token is empty or holds characters that no token has; was a line break copied along?")
         self.url = api_url(base_url)
+        self._remembered: dict[tuple[object, ...], Answer] | None = {} if remember else None
         self._client = httpx.Client(
             headers={
                 "Authorization": f"Bearer {token}",
@@ -111,8 +130,7 @@ class GitHubReader:
             timeout=TIMEOUT,
             # A renamed or moved repository answers with a redirect. httpx drops the token when the host changes.
             follow_redirects=True,
-            # A proxy for the outside is no way to this machine.
-            mounts=_direct(self.url),
+            mounts=direct(self.url),
             transport=transport,
         )
 
@@ -154,15 +172,20 @@ class GitHubReader:
             answer = self._send(following[1], {})
 
     def _send(self, target: str, query: Mapping[str, str | int]) -> Answer:
+        asked = (target, *sorted(query.items()))
+        if self._remembered is not None and asked in self._remembered:
+            return self._remembered[asked]
         host = urlsplit(self.url).netloc
         try:
             response = self._client.get(target, params=dict(query) or None)
         except httpx.TimeoutException:
             raise ForgeUnreachable(f"{host} gave no answer within {TIMEOUT:.0f} seconds") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ForgeUnreachable(f"{host} cannot be reached: {_reason(error)}") from None
+            raise ForgeUnreachable(f"{host} cannot be reached: {reason_of(error)}") from None
         answer = Answer(response.status_code, _decode(response), response.headers)
         _refuse_limits(host, answer)
+        if self._remembered is not None:
+            self._remembered[asked] = answer
         return answer
 
 
@@ -189,7 +212,8 @@ REASONS = (
 """Text in the library's error -> what a user reads. Anything else is named by its kind."""
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why no answer came, in a few words that name no address and no header."""
     text = str(error)
     for mark, reason in REASONS:
         if mark.lower() in text.lower():
