@@ -224,6 +224,11 @@ def path_pattern(template: str) -> re.Pattern[str]:
     return re.compile("".join(pieces) + "$")
 
 
+def _precedence(template: str) -> list[int]:
+    """Sorts templates so that `/user/keys` comes before `/user/{id}`, and `{ref+}/status` before `{ref+}`."""
+    return [*(part.startswith("{") + part.endswith("+}") for part in template.split("/")), 3]
+
+
 class Router:
     """The table of routes of one forge."""
 
@@ -237,7 +242,8 @@ class Router:
                 raise ValueError(f"routes defined twice: {sorted(taken)}")
             self._routes.update(table)
         self._patterns: list[tuple[str, re.Pattern[str], Handler]] = [
-            (method, path_pattern(template), handler) for (method, template), handler in self._routes.items()
+            (method, path_pattern(template), handler)
+            for (method, template), handler in sorted(self._routes.items(), key=lambda route: _precedence(route[0][1]))
         ]
         self._templates = {path_pattern(template): template for _, template in self._routes}
 
