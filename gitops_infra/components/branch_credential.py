@@ -103,6 +103,7 @@ def _register(place: Placement, args: BranchCredentialArgs, prefix: str) -> Cred
         title=title,
         generation=generation,
         prefix=prefix,
+        hosted=args.state_repository == args.repository,
         ssh_url=None if args.ssh_url is None else pulumi.Output.from_input(args.ssh_url),
         known_hosts=tuple(args.known_hosts or ()),
     )

@@ -57,3 +57,25 @@ def topology() -> Args:
         }
 
     return build
+
+
+@pytest.fixture
+def staging(topology: Args) -> Args:
+    """Arguments of GitOpsTopology with staging alone; keywords go into the environment, but `application` is its own.
+
+    `secrets` are given for the keys that the tests name.
+    """
+
+    def build(application: dict[str, Any] | None = None, **environment: Any) -> dict[str, Any]:
+        existing = {"name": "shop", "existing": True, "visibility": "public"}
+        made = topology(
+            application=existing if application is None else application,
+            environments=[{"name": "staging", **environment}],
+        )
+        return made | {"secrets": {"stagingKey": PRIVATE_KEY}}
+
+    return build
+
+
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nPRIVATE-KEY-CANARY\n-----END PRIVATE KEY-----\n"
+"""Has the form of one, and is none."""

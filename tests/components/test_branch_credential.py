@@ -7,9 +7,13 @@ import pulumi
 import pulumi_github as github
 import pytest
 
-from gitops_infra import BranchCredential, ConfigurationError
+from gitops_infra import BranchCredential, BranchCredentialArgs, ConfigurationError
+
+Record = Callable[..., Any]
 
 ARGS = {"repository": "shop", "environment": "staging", "state_repository": "shop-env-staging"}
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nPRIVATE-KEY-CANARY\n-----END PRIVATE KEY-----\n"
+GIVEN = {"repository": "shop", "environment": "staging", "private_key": PRIVATE_KEY}
 
 
 def test_a_key_pair_then_the_write_key_then_the_secret(record: Callable[..., Any]) -> None:
@@ -85,9 +89,63 @@ def test_what_it_depends_on_exists_before_key_and_secret(record: Callable[..., A
     assert "rule" in recorded.before(recorded.one("ActionsEnvironmentSecret"))
 
 
+def test_a_given_key_is_the_secret_and_nothing_else_is_made(record: Record) -> None:
+    def program() -> None:
+        made = BranchCredential("staging", GIVEN)
+        for name in ("fingerprint", "title", "secret_name", "generation"):
+            pulumi.export(name, getattr(made, name))
+
+    recorded = record(program)
+    assert recorded.names() == [("ActionsEnvironmentSecret", "staging-given-secret"), ("BranchCredential", "staging")]
+    secret = recorded.one("ActionsEnvironmentSecret")
+    assert secret.inputs == {
+        "repository": "shop",
+        "environment": "staging",
+        "secretName": "GITOPS_APP_KEY",
+        "value": PRIVATE_KEY,
+    }
+    assert secret.secrets == {"value"}
+    assert (secret.retain, secret.deleted_with) == (False, "")
+    assert recorded.exports == {"fingerprint": None, "title": None, "secret_name": "GITOPS_APP_KEY", "generation": 1}
+
+
+def test_a_given_key_is_in_no_text() -> None:
+    """A plain string is what a program has that reads the key from a file: it is taken, marked, and not shown."""
+    assert "CANARY" not in repr(BranchCredentialArgs.model_validate(GIVEN))
+
+
+@pytest.mark.parametrize("text", ["KEY-CANARY", "", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"])
+def test_what_is_no_private_key_ends_the_program_without_showing_it(record: Record, text: str) -> None:
+    """A path, or a key that a shell cut, would be found out by the first promotion only."""
+    with pytest.raises(ConfigurationError) as refused:
+        record(lambda: BranchCredential("staging", {**GIVEN, "private_key": text}))
+    assert str(refused.value).splitlines()[1:] == [
+        (
+            "  - secret GITOPS_APP_KEY: its value is no private key in PEM or "
+            "OpenSSH form. Store the whole file: `pulumi config set --secret <key> < private-key.pem`. [no-private-key]"
+        )
+    ]
+
+
+def test_the_first_key_is_not_tried_and_a_later_one_is(record: Record) -> None:
+    """The first one puts none out of use. A later one is tried before the one before it is deleted."""
+
+    def hooks(**changed: Any) -> tuple[str, ...]:
+        found = record(lambda: BranchCredential("staging", {**ARGS, "ssh_url": "git@forge.invalid:a/b", **changed}))
+        bound: tuple[str, ...] = found.one("RepositoryDeployKey").hooks
+        assert all(one.hooks == () for one in found.resources if "RepositoryDeployKey" not in one.type)
+        return bound
+
+    assert hooks() == ()
+    assert hooks(generation=2) == ("staging-deploy-key-g2-opens-the-repository",)
+    assert hooks(generation=2, ssh_url=None) == ()
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
+        ({"private_key": PRIVATE_KEY}, "new-or-given-key"),
+        ({"state_repository": None}, "new-or-given-key"),
         ({"generation": 0}, "generation-below-one"),
         ({"generation": -1}, "generation-below-one"),
         ({"secret_name": "GITHUB_KEY"}, "secret-name"),

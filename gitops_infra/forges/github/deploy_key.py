@@ -47,6 +47,8 @@ class NewKey:
     generation: int
     prefix: str = ""
     """Of the logical names: another kind of place gets another key, made before the old one is revoked."""
+    hosted: bool = False
+    """Whether that repository is also the one of the CI environment: it then goes with it."""
     ssh_url: pulumi.Output[str | None] | None = None
     """Where the key must open the repository before an older one is revoked; None: not tried."""
     known_hosts: tuple[str, ...] = ()
@@ -62,13 +64,15 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
     suffix = f"{key.prefix}key-g{key.generation}"
     key_pair = tls.PrivateKey(place.child(suffix), algorithm=ALGORITHM, opts=place.at_once())
     private_key: pulumi.Output[str] = pulumi.Output.secret(key_pair.private_key_openssh)
+    # A state repository may stay when the application's is deleted, and then a key that went with the latter would work.
+    there = place if key.hosted else place.within(None)
     deploy_key = github.RepositoryDeployKey(
         place.child(f"{key.prefix}deploy-key-g{key.generation}"),
         repository=key.repository,
         title=key.title,
         key=key_pair.public_key_openssh.apply(str.strip),
         read_only=False,
-        opts=place.revoked(hooks=_proof(place, key, private_key)),
+        opts=there.revoked(hooks=_proof(place, key, private_key)),
     )
     # Last: whoever reads the secret holds a key that works.
     return CredentialChildren(key_pair, deploy_key, _secret(place, "secret", where, private_key, deploy_key))

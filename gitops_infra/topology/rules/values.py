@@ -120,11 +120,17 @@ def value_problems(model: BaseModel, *, at: Parts = ()) -> Iterator[Problem]:
         for where, item in _items(value, place):
             if isinstance(item, BaseModel):
                 yield from value_problems(item, at=where)
-            elif isinstance(item, str) and not isinstance(item, StrEnum):
+            elif isinstance(item, str) and not isinstance(item, StrEnum) and not _holds_secrets(model, field):
                 yield from _text(_fact(NAMES, model, field), item, where, is_key=_is_secret_key(model, field))
         if isinstance(value, dict):
             for key in value:
                 yield from _text(_fact(KEYS, model, field), key, (*place, key), is_key=False)
+
+
+def _holds_secrets(model: BaseModel, field: str) -> bool:
+    """Whether a secret is just what belongs there: an argument of a component that is in no text of its own."""
+    found = type(model).model_fields.get(field)
+    return found is not None and found.repr is False
 
 
 def _is_secret_key(model: BaseModel, field: str) -> bool:
