@@ -60,7 +60,7 @@ def parse(text: str) -> list[Line]:
         names = [word for _, word in words]
         if not _readable(names[0]) or not all("@" in name for name in names[1:]):
             continue
-        result.append(Line(_pattern(names[0].replace("\\ ", " ")), tuple(names[1:])))
+        result.append(Line(pattern(names[0].replace("\\ ", " ")), tuple(names[1:])))
     return result
 
 
@@ -105,7 +105,8 @@ def owner_groups(lines: Sequence[Line], paths: Iterable[str]) -> list[tuple[str,
     return list(dict.fromkeys(found for path in paths if (found := owners(lines, path))))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def pattern(text: str) -> re.Pattern[str]:
+    """What matches the whole of each path that a line with this pattern is about; a folder means all that is in it."""
     folder_only = text.endswith("/")
     inner = text.strip("/")
     anchored = text.startswith("/") or "/" in inner

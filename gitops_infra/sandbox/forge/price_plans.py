@@ -25,6 +25,8 @@ class Feature(StrEnum):
     PREVENT_SELF_REVIEW = "prevent_self_review"
     NO_ADMIN_BYPASS = "no_admin_bypass"
     PUSH_RULESETS = "push_rulesets"
+    METADATA_RULES = "metadata_rules"
+    """Rules about names, commit messages and mail addresses."""
 
 
 _NOTHING: frozenset[Feature] = frozenset()
@@ -33,6 +35,7 @@ _GATES = frozenset(
     {Feature.REQUIRED_REVIEWERS, Feature.WAIT_TIMER, Feature.PREVENT_SELF_REVIEW, Feature.NO_ADMIN_BYPASS}
 )
 _PUSHES = frozenset({Feature.PUSH_RULESETS})
+_METADATA = frozenset({Feature.METADATA_RULES})
 
 TABLE: Mapping[str, Mapping[str, frozenset[Feature]]] = {
     # price plan -> visibility -> features. Internal repositories exist on Enterprise only.
@@ -40,9 +43,9 @@ TABLE: Mapping[str, Mapping[str, frozenset[Feature]]] = {
     "pro": {"public": _BRANCHES | _GATES, "private": _BRANCHES, "internal": _NOTHING},
     "team": {"public": _BRANCHES | _GATES, "private": _BRANCHES | _PUSHES, "internal": _NOTHING},
     "enterprise": {
-        "public": _BRANCHES | _GATES,
-        "private": _BRANCHES | _GATES | _PUSHES,
-        "internal": _BRANCHES | _GATES | _PUSHES,
+        "public": _BRANCHES | _GATES | _METADATA,
+        "private": _BRANCHES | _GATES | _PUSHES | _METADATA,
+        "internal": _BRANCHES | _GATES | _PUSHES | _METADATA,
     },
 }
 PRICE_PLANS = tuple(TABLE)

@@ -1,6 +1,6 @@
 """Reviews of a pull request: which of them count, and what a `pull_request` rule still misses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gitops_infra.sandbox.forge import codeowners
@@ -44,6 +44,8 @@ def missing(
         result.append(f"At least {needed} approving {word} required by reviewers with write access.")
     if parameters.get("require_code_owner_review"):
         result += _missing_owners(store, git, repository, pull, set(approvals))
+    if parameters.get("required_reviewers"):
+        result += _missing_teams(store, git, pull, set(approvals), parameters["required_reviewers"])
     if parameters.get("require_last_push_approval"):
         head = git.resolve(f"refs/heads/{pull.head}")
         fresh = {user for user, review in approvals.items() if review["commit_id"] == head}
@@ -65,6 +67,22 @@ def _missing_owners(
         able = {owner: users for owner, users in people.items() if users}
         if able and not any(users & approvers for users in able.values()):
             result.append(f"Waiting on code owner review from {' and/or '.join(able)}.")
+    return result
+
+
+def _missing_teams(
+    store: Store, git: BareRepository, pull: PullRequest, approvers: set[int], required: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Teams whose approval is required for the changed files and whose members gave too few. Words not confirmed."""
+    paths = changed_paths(git, f"refs/heads/{pull.base}", f"refs/heads/{pull.head}")
+    result = []
+    for entry in required:
+        team = store.teams.get(entry["reviewer"]["id"])
+        touched = any(codeowners.pattern(one).fullmatch(path) for one in entry["file_patterns"] for path in paths)
+        given = len(approvers & team.members) if team else 0
+        if touched and given < entry["minimum_approvals"]:
+            name = f"{store.accounts[team.organization_id].login}/{team.slug}" if team else "a team that is gone"
+            result.append(f"Waiting on {entry['minimum_approvals'] - given} approving review(s) from {name}.")
     return result
 
 

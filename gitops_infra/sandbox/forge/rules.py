@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitops_infra.sandbox.forge import reviews
+from gitops_infra.sandbox.forge import metadata, reviews
 from gitops_infra.sandbox.forge.deployments import active_environments
 from gitops_infra.sandbox.forge.git.bare import ABSENT, BareRepository
 from gitops_infra.sandbox.forge.model import PullRequest, Repository
@@ -79,6 +79,10 @@ class Question:
         """
         before = ("--branches",) if self.update.creates else (self.update.before,)
         return (self.update.after, "--not", *before)
+
+
+Check = Callable[[Question, Mapping[str, Any]], dict[str, tuple[str, ...]]]
+"""Sentence -> offending commit ids for what an update does against a rule with these parameters."""
 
 
 def violations(question: Question, rule: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -176,7 +180,33 @@ def _deployments(question: Question, parameters: Mapping[str, Any]) -> dict[str,
     return {f"Missing successful active {names} deployment{'s' if most else ''}.": ()}
 
 
-_CHECKS: Mapping[str, Callable[[Question, Mapping[str, Any]], dict[str, tuple[str, ...]]]] = {
+def _ref_name(kind: str, prefix: str) -> Check:
+    """A name is looked at when it is given, not when the ref moves later (not confirmed for GitHub)."""
+
+    def check(question: Question, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        name = question.update.ref.removeprefix(prefix)
+        wrong = question.update.creates and not metadata.fits(parameters, name)
+        return {metadata.sentence(kind, parameters): ()} if wrong else {}
+
+    return check
+
+
+def _commits(kind: str, placeholder: str) -> Check:
+    """`placeholder` is what `git log --format` has for the text that the rule looks at."""
+
+    def check(question: Question, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        if question.update.deletes or question.git.commit_id(question.update.after, question.env) is None:
+            return {}
+        arguments = ("log", "-z", f"--format=%H {placeholder}", *question.new_commits)
+        entries = question.git.run(*arguments, env=question.env).split("\0")
+        texts = dict(entry.split(" ", 1) for entry in entries if entry)
+        wrong = [sha for sha, text in texts.items() if not metadata.fits(parameters, text.rstrip("\n"))]
+        return {metadata.sentence(kind, parameters): tuple(wrong[:LISTED])} if wrong else {}
+
+    return check
+
+
+_CHECKS: Mapping[str, Check] = {
     "creation": _creation,
     "update": _update,
     "deletion": _deletion,
@@ -185,4 +215,9 @@ _CHECKS: Mapping[str, Callable[[Question, Mapping[str, Any]], dict[str, tuple[st
     "pull_request": _pull_request,
     "required_status_checks": _status_checks,
     "required_deployments": _deployments,
+    "branch_name_pattern": _ref_name("branch_name_pattern", "refs/heads/"),
+    "tag_name_pattern": _ref_name("tag_name_pattern", "refs/tags/"),
+    "commit_message_pattern": _commits("commit_message_pattern", "%B"),
+    "commit_author_email_pattern": _commits("commit_author_email_pattern", "%ae"),
+    "committer_email_pattern": _commits("committer_email_pattern", "%ce"),
 }

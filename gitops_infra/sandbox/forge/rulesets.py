@@ -7,16 +7,17 @@ Source: GitHub REST, "Create a repository ruleset", and "Available rules for rul
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gitops_infra.sandbox.forge import metadata
 from gitops_infra.sandbox.forge.identity import ACTIONS_APP_ID
 from gitops_infra.sandbox.forge.model import Repository, Ruleset
 from gitops_infra.sandbox.forge.patterns import fnmatch
 from gitops_infra.sandbox.forge.price_plans import Feature, offers
 from gitops_infra.sandbox.forge.responses import Refusal
+from gitops_infra.sandbox.forge.rule_parameters import ABSENT_UNLESS_SET, KNOWN_AT_GITHUB, RULES, WRONG_TARGET
 from gitops_infra.sandbox.forge.store import Store
 
 TARGETS = {"branch": "refs/heads/", "tag": "refs/tags/"}
 ENFORCEMENTS = ("active", "disabled", "evaluate")
-MERGE_METHODS = ("merge", "squash", "rebase")
 LIMIT = 75
 """Rulesets a repository may have."""
 
@@ -30,92 +31,6 @@ BYPASS_MODES = ("always", "pull_request", "exempt")
 FIELDS = ("name", "target", "enforcement", "conditions", "rules", "bypass_actors")
 SENT_BACK = ("id", "source", "source_type", "node_id", "_links", "created_at", "updated_at", "current_user_can_bypass")
 """Fields that clients send as they read them; GitHub ignores them."""
-
-KNOWN_AT_GITHUB = (
-    "required_signatures",
-    "merge_queue",
-    "commit_message_pattern",
-    "commit_author_email_pattern",
-    "committer_email_pattern",
-    "branch_name_pattern",
-    "tag_name_pattern",
-    "file_path_restriction",
-    "max_file_path_length",
-    "file_extension_restriction",
-    "max_file_size",
-    "workflows",
-    "code_scanning",
-    "code_quality",
-    "copilot_code_review",
-)
-"""Rule types that GitHub has and this forge does not enforce."""
-
-
-def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be a boolean"
-
-
-def _unavailable(value: Any) -> str | None:
-    return "is not implemented by the stand-in forge" if value else None
-
-
-def _approvals(value: Any) -> str | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10  # noqa: PLR2004  (GitHub's limit)
-    return None if fits else "must be an integer from 0 to 10"
-
-
-def _merge_methods(value: Any) -> str | None:
-    fits = isinstance(value, list) and value and all(method in MERGE_METHODS for method in value)
-    return None if fits else f"must be a list of at least one of {', '.join(MERGE_METHODS)}"
-
-
-def _checks(value: Any) -> str | None:
-    if not isinstance(value, list):
-        return "must be a list of checks"
-    for check in value:
-        if not isinstance(check, dict) or not isinstance(check.get("context"), str) or not check["context"]:
-            return "must be a list of objects with a `context`"
-        if unknown := sorted(set(check) - {"context", "integration_id"}):
-            return f"has the unknown property {unknown[0]!r}"
-        if not isinstance(check.get("integration_id"), int | None):
-            return "must have a number as `integration_id`"
-    contexts = [(check["context"], check.get("integration_id")) for check in value]
-    return None if len(set(contexts)) == len(contexts) else "names a check twice"
-
-
-def _environments(value: Any) -> str | None:
-    fits = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
-    return None if fits else "must be a list of names of environments"
-
-
-# Rule type -> parameter -> (check, default; None as default: it must be given). An empty table: no parameters.
-RULES: Mapping[str, Mapping[str, tuple[Callable[[Any], str | None], Any]]] = {
-    "creation": {},
-    "update": {"update_allows_fetch_and_merge": (_unavailable, False)},
-    "deletion": {},
-    "non_fast_forward": {},
-    "required_linear_history": {},
-    "pull_request": {
-        "required_approving_review_count": (_approvals, None),
-        "dismiss_stale_reviews_on_push": (_boolean, None),
-        "require_code_owner_review": (_boolean, None),
-        "require_last_push_approval": (_boolean, None),
-        # Reviews here have no comment threads, so there is never an unresolved one.
-        "required_review_thread_resolution": (_boolean, None),
-        "allowed_merge_methods": (_merge_methods, list(MERGE_METHODS)),
-        "automatic_copilot_code_review_enabled": (_unavailable, False),
-        "required_reviewers": (_unavailable, []),
-    },
-    "required_deployments": {"required_deployment_environments": (_environments, None)},
-    "required_status_checks": {
-        "required_status_checks": (_checks, None),
-        "strict_required_status_checks_policy": (_boolean, None),
-        "do_not_enforce_on_create": (_boolean, False),
-    },
-}
-
-BRANCH_ONLY = ("pull_request",)
-"""Rule types that a tag ruleset may not have."""
 
 
 def parse(
@@ -168,9 +83,24 @@ def parse_for(
     others = [ruleset for ruleset in store.rulesets_of(repository) if current is None or ruleset.id != current.id]
     if any(ruleset.name == result["name"] for ruleset in others):
         raise _failed("Name must be unique")
+    if problems := [text for rule in result["rules"] for text in _rule_problems(store, repository, rule)]:
+        raise _failed(*problems)
     if current is None and len(others) >= LIMIT:
         raise _failed(f"Repository rulesets are limited to {LIMIT} per repository")
     return result
+
+
+def _rule_problems(store: Store, repository: Repository, rule: Mapping[str, Any]) -> list[str]:
+    """What the repository's price plan and the organisation's teams say to a rule."""
+    kind, parameters = rule["type"], rule.get("parameters", {})
+    if kind in metadata.SUBJECTS and not offers(store, repository, Feature.METADATA_RULES):
+        return [f"Invalid rule '{kind}': it is not supported for this plan"]
+    named = (entry["reviewer"]["id"] for entry in parameters.get("required_reviewers", ()))
+    return [
+        f"Invalid rule '{kind}': Invalid parameter required_reviewers: team {number} has no access to the repository"
+        for number in named
+        if (team := store.teams.get(number)) is None or repository.id not in team.repositories
+    ]
 
 
 def _start(current: Ruleset | None) -> dict[str, Any]:
@@ -215,12 +145,14 @@ def _rules(value: Any, target: str, problems: list[str]) -> list[dict[str, Any]]
             problems.append(f"Invalid rule '{kind}': it is not implemented by the stand-in forge")
         elif not isinstance(kind, str) or kind not in RULES or set(rule) - {"type", "parameters"}:
             raise _invalid_request(f"Invalid property /rules/{number}: data matches no possible input.")
-        elif target == "tag" and kind in BRANCH_ONLY:
+        elif kind in WRONG_TARGET[target]:
             problems.append(f"Invalid rule '{kind}': ")
         elif any(other["type"] == kind for other in result):
             problems.append(f"Invalid rule '{kind}': it is given twice")
         else:
             parameters = _parameters(kind, rule.get("parameters"), problems)
+            if fault := metadata.fault(kind, parameters):
+                problems.append(f"Invalid rule '{kind}': {fault}")
             result.append({"type": kind, "parameters": parameters} if parameters else {"type": kind})
     return result
 
@@ -240,10 +172,7 @@ def _parameters(kind: str, value: Any, problems: list[str]) -> dict[str, Any]:
         result[name] = given.get(name, default)
         if name in given and (problem := check(given[name])):
             problems.append(f"Invalid rule '{kind}': Invalid parameter {name}: {problem}")
-    # What GitHub leaves out unless it is switched on; a client would see a difference that is none.
-    return {
-        name: set_to for name, set_to in result.items() if set_to or name in given or table[name][0] != _unavailable
-    }
+    return {name: set_to for name, set_to in result.items() if set_to or name in given or name not in ABSENT_UNLESS_SET}
 
 
 def _unknown(_value: Any) -> str:

@@ -401,3 +401,22 @@ def test_code_owner_patterns_match_as_github_says(*, pattern: str, path: str, ow
 def test_the_last_matching_line_wins_and_unreadable_ones_are_skipped() -> None:
     lines = codeowners.parse("* @a # all\n# comment\n/x/ @b\n/x/y\n!no @c\n[ab] @c\n/z/ nobody\n")
     assert [codeowners.owners(lines, path) for path in ("q", "x/q", "x/y", "z/q")] == [("@a",), ("@b",), (), ("@a",)]
+
+
+def test_a_required_team_approves_changes_of_its_files(
+    forge: Sandbox, pull: PullRequest, rule: Callable[..., Any], change: Callable[..., Any]
+) -> None:
+    """Its members only, and as many as are asked for; a change of other files needs none of them."""
+    team = forge.add_team("acme", "go", members=["mara", "adam"])
+    forge.grant("acme/shop", "acme/go", "write")
+    entry = {"reviewer": {"type": "Team", "id": team.id}, "file_patterns": ["*.go"], "minimum_approvals": 2}
+    rule(required_reviewers=[entry])
+    change("feature", "cmd/main.go")
+    forge.review(pull, "olivia")
+    assert violations(forge.merge(pull, "olivia")) == ["Waiting on 2 approving review(s) from acme/go."]
+    forge.review(pull, "mara")
+    assert violations(forge.merge(pull, "olivia")) == ["Waiting on 1 approving review(s) from acme/go."]
+    forge.review(pull, "adam")
+    assert forge.merge(pull, "olivia").verdict.allowed
+    change("docs", "notes.txt")
+    assert forge.merge(forge.open_pull_request("acme/shop", "dana", "docs", "main", "Notes"), "olivia").verdict.allowed

@@ -7,8 +7,9 @@ import pytest
 from gitops_infra.sandbox.forge.model import Ruleset
 from gitops_infra.sandbox.forge.patterns import fnmatch
 from gitops_infra.sandbox.forge.responses import Refusal
+from gitops_infra.sandbox.forge.rule_parameters import KNOWN_AT_GITHUB, RULES
 from gitops_infra.sandbox.forge.rules import _CHECKS
-from gitops_infra.sandbox.forge.rulesets import KNOWN_AT_GITHUB, RULES, matching, parse, parse_for
+from gitops_infra.sandbox.forge.rulesets import matching, parse, parse_for
 from gitops_infra.sandbox.forge.server import Sandbox
 
 PULL_REQUEST = {
@@ -133,6 +134,21 @@ def test_a_body_of_the_wrong_form_is_refused(changes: Any, message: str) -> None
         ),
         ({"bypass_actors": [{"actor_type": "DeployKey"}] * 2}, "Duplicate bypass actor DeployKey"),
         ({"bypass_actors": [{"actor_type": "User"}]}, "Invalid bypass actor User: actor_id must be a number"),
+        (
+            {"rules": [{"type": "branch_name_pattern", "parameters": {"operator": "glob", "pattern": "x"}}]},
+            (
+                "Invalid rule 'branch_name_pattern': Invalid parameter operator: must be one of starts_with, "
+                "ends_with, contains, regex"
+            ),
+        ),
+        (
+            {"rules": [{"type": "branch_name_pattern", "parameters": {"operator": "regex", "pattern": "("}}]},
+            "Invalid rule 'branch_name_pattern': Invalid parameter pattern: is not a regular expression",
+        ),
+        (
+            {"rules": [{"type": "tag_name_pattern", "parameters": {"operator": "contains", "pattern": "x"}}]},
+            "Invalid rule 'tag_name_pattern': ",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_wrong(changes: Any, error: str) -> None:
@@ -241,3 +257,51 @@ def test_a_ruleset_governs_what_it_includes_and_does_not_exclude(
 )
 def test_patterns_are_read_as_ruby_reads_them(*, pattern: str, text: str, hit: bool) -> None:
     assert fnmatch(pattern, text) is hit
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({}, "must be a list of objects with `reviewer`, `file_patterns` and `minimum_approvals`"),
+        ({"reviewer": {"type": "User", "id": 1}}, "must have a team with its number as `reviewer`"),
+        ({"file_patterns": []}, "must have a list of at least one pattern as `file_patterns`"),
+        ({"file_patterns": ["!a"]}, "has a pattern with `!`, which is not implemented by the stand-in forge"),
+        ({"minimum_approvals": 11}, "has a number of approvals that must be an integer from 0 to 10"),
+    ],
+)
+def test_a_required_reviewer_that_makes_no_sense_is_refused(entry: dict[str, Any], problem: str) -> None:
+    valid = {"reviewer": {"type": "Team", "id": 1}, "file_patterns": ["*"], "minimum_approvals": 1}
+    parameters = PULL_REQUEST | {"required_reviewers": [valid | entry if entry else {}]}
+    assert refusal(rules=[{"type": "pull_request", "parameters": parameters}]) == [
+        "Validation Failed",
+        f"Invalid rule 'pull_request': Invalid parameter required_reviewers: {problem}",
+    ]
+
+
+def test_a_required_team_needs_access_to_the_repository(forge: Sandbox) -> None:
+    team, repository = forge.add_team("acme", "go"), forge.repository("acme/shop")
+    entry = {"reviewer": {"type": "Team", "id": team.id}, "file_patterns": ["*"], "minimum_approvals": 1}
+    rules = [{"type": "pull_request", "parameters": PULL_REQUEST | {"required_reviewers": [entry]}}]
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, repository, body(rules=rules))
+    problem = f"Invalid parameter required_reviewers: team {team.id} has no access to the repository"
+    assert caught.value.errors == (f"Invalid rule 'pull_request': {problem}",)
+    forge.grant("acme/shop", "acme/go", "write")
+    assert parse_for(forge.store, repository, body(rules=rules))["rules"][0]["parameters"]["required_reviewers"] == [
+        entry
+    ]
+
+
+def test_only_the_enterprise_plan_has_metadata_rules(forge: Sandbox) -> None:
+    rules = [{"type": "branch_name_pattern", "parameters": {"operator": "contains", "pattern": "x"}}]
+    forge.add_organization("small", owners=["olivia"], price_plan="team")
+    small = forge.add_repository("small/shop", visibility="public")
+    with pytest.raises(Refusal) as caught:
+        parse_for(forge.store, small, body(rules=rules))
+    assert caught.value.errors == ("Invalid rule 'branch_name_pattern': it is not supported for this plan",)
+    assert parse_for(forge.store, forge.repository("acme/shop"), body(rules=rules))["rules"][0]["parameters"] == {
+        "name": "",
+        "negate": False,
+        "operator": "contains",
+        "pattern": "x",
+    }

@@ -15,7 +15,6 @@ from gitops_infra.sandbox.forge.git import pre_receive
 from gitops_infra.sandbox.forge.git.bare import BareRepository, quarantine
 from gitops_infra.sandbox.forge.identity import Identity
 from gitops_infra.sandbox.forge.model import Repository
-from gitops_infra.sandbox.forge.rules import MERGE_COMMITS
 from gitops_infra.sandbox.forge.store import Store
 from gitops_infra.sandbox.forge.updates import after_push, not_made
 
@@ -141,7 +140,7 @@ def _sentences(sentences: Sequence[str], found: Mapping[str, tuple[str, ...]]) -
     for sentence in sentences:
         commits = found.get(sentence, ())
         lines.append(f"- {sentence}")
-        if sentence == MERGE_COMMITS and commits:
+        if commits:
             lines += [f"  Found {len(commits)} violation{'' if len(commits) == 1 else 's'}:", ""]
             lines += [f"  {commit}" for commit in commits]
         lines.append("")
