@@ -76,8 +76,9 @@ def as_job(  # noqa: PLR0913 - by keyword; what a workflow says about a job
     into = f"{environment} of {repository}" if environment else repository
     if environment is not None and forge.store.environment(found, environment) is None:
         raise AssertionError(f"{repository} has no environment {environment!r}: it has {_environments(forge, found)}")
-    starters = [actor] if actor else [each.login for each in people(forge, found) if _starts(forge, found, each, event)]
-    refusal = "nobody has a role that may start it"
+    able = (each.login for each in people(forge, found) if _starts(forge, found, each, event))
+    starters = [actor] if actor else [login for login in able if login != approver]
+    refusals: list[str] = []
     for starter in starters:
         answer = forge.job(repository=repository, event=event, ref=where, environment=environment, actor=starter)
         if isinstance(answer, JobWaiting):
@@ -85,8 +86,9 @@ def as_job(  # noqa: PLR0913 - by keyword; what a workflow says about a job
             answer = approved(forge, answer, candidates)
         if isinstance(answer, JobGrant):
             return answer
-        refusal = _reason(answer)
-    raise AssertionError(f"no {event} job on {where} gets into {into}: {refusal}")
+        refusals.append(_reason(answer))
+    why = refusals[0] if refusals else "nobody has a role that may start it"
+    raise AssertionError(f"no {event} job on {where} gets into {into}: {why}")
 
 
 def approved(forge: Sandbox, waiting: JobWaiting, candidates: list[str]) -> Outcome:
@@ -193,7 +195,9 @@ def _places(forge: Sandbox, repository: Repository, environment: EnvironmentReco
     for policy in environment.policies:
         prefix = TAGS if policy.get("type") == "tag" else HEADS
         sample = _sample(policy["name"])
-        if sample and git.valid_ref(prefix + sample):
+        # GitHub admits no branch or tag of that name ("Dealing with special characters in branch and tag names"), so
+        # the pattern is one of pull requests.
+        if sample and not sample.startswith("refs/") and git.valid_ref(prefix + sample):
             samples.setdefault(prefix + sample, f"stands for the deployment policy '{policy['name']}'")
     for ref, note in samples.items():
         if ref not in refs:
