@@ -1,5 +1,7 @@
 """A topology and its secrets from the configuration of a Pulumi stack."""
 
+from pathlib import Path
+
 import pulumi
 
 from gitops_infra.components.deployment_environment import named_secrets
@@ -8,20 +10,23 @@ from gitops_infra.components.inputs import decided
 from gitops_infra.components.parts import Part
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.deploy_key import no_private_key
+from gitops_infra.topology.load import encrypted, load_value, project_folder
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
-from gitops_infra.topology.validate import validate
 
 
 def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
-    """The topology under the key `topology`, with the values of the secrets that it names.
+    """The topology under the key `topology`, laid over what it `extends`, with the values of the secrets it names.
 
     The keys `part`, `foundation` and `released` say what of it this stack makes; see `GitOpsTopologyArgs`.
     A secret's key is looked up in the namespace of `config`, or in its own if it is written `namespace:key`.
-    Raises ConfigurationError: problems of the topology; a secret that is missing, or that is stored in plain text.
+    Raises ConfigurationError: problems of the topology, which must not be a secret itself; a secret that is missing, or
+    that is stored in plain text.
     """
     data = config.require_object("topology")
-    topology = decided(lambda: validate(data))
+    if pulumi.runtime.is_config_secret(config.full_key("topology")):
+        raise ConfigurationError([encrypted(config.full_key("topology"))])
+    topology = decided(lambda: load_value(data, _project()))
     part, foundation = config.get("part"), config.get("foundation")
     secrets: dict[str, pulumi.Output[str]] = {}
     problems: list[Problem] = []
@@ -46,6 +51,16 @@ def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
         foundation=foundation,
         released=config.get_object("released"),
     )
+
+
+def _project() -> Path:
+    """The folder of the project, from which `extends` counts.
+
+    The engine tells it to a program (https://github.com/pulumi/pulumi/pull/18595). An inline program of the Automation
+    API has none, and Pulumi then gives a word that is no folder: it is the project around the current folder.
+    """
+    told = Path(pulumi.runtime.get_root_directory() or "")
+    return told if told.is_absolute() else project_folder(Path.cwd())
 
 
 def _named(topology: Topology, part: Part) -> list[tuple[str, str]]:

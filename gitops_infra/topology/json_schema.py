@@ -3,6 +3,7 @@
 from typing import Any
 
 from gitops_infra.topology import names
+from gitops_infra.topology.extends import EXTENDS
 from gitops_infra.topology.rules.values import NOT_AVAILABLE, RANGES
 from gitops_infra.topology.topology import Topology
 
@@ -11,6 +12,10 @@ CONFIGURATION_KEY = "gitops-infra:topology"
 """Where a stack file of the project `gitops-infra` holds its topology."""
 SCHEMA_FILE = "stack.schema.json"
 """Name of the schema beside the stack files."""
+_EXTENDS_MEANING = (
+    "File that this topology is laid over, from the folder of `Pulumi.yaml`. Mappings merge; environments, "
+    "repositories and promotions merge by `name` or `target`; null removes; anything else replaces."
+)
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """First line of a stack file in the same folder: editors with a YAML language server check it while typing."""
 
@@ -68,10 +73,14 @@ def topology_schema() -> dict[str, Any]:
 
 
 def stack_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a stack file whose `config` holds a topology beside any other values."""
+    """JSON Schema (draft 2020-12) of a stack file whose `config` holds a topology beside any other values.
+
+    There it may extend a file: then that file may hold what is required.
+    """
     topology = topology_schema()
     definitions = topology.pop("$defs")
     del topology["$schema"], topology["title"]
+    topology = _extending(topology, definitions)
     return {
         "$schema": DIALECT,
         "title": "Stack file with a topology of gitops_infra",
@@ -88,6 +97,26 @@ def stack_schema() -> dict[str, Any]:
         },
         "additionalProperties": True,
         "$defs": dict(sorted({**definitions, "Topology": topology}.items())),
+    }
+
+
+def _extending(topology: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a topology that may extend a file; what is required moves there from the definitions.
+
+    Only the keys by which entries of lists are merged stay required.
+    """
+    required = topology.pop("required")
+    complete: dict[str, Any] = {
+        "application": {"required": definitions["Application"].pop("required")},
+        "environments": {"items": {"properties": {"writer": {"required": definitions["Writer"].pop("required")}}}},
+    }
+    properties = {EXTENDS: {"type": "string", "description": _EXTENDS_MEANING}, **topology.pop("properties")}
+    _part(properties["repositories"], "array")["items"]["required"] = ["name"]
+    return {
+        **topology,
+        "properties": properties,
+        "if": {"not": {"required": [EXTENDS]}},
+        "then": {"required": required, "properties": complete},
     }
 
 

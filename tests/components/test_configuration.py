@@ -94,6 +94,47 @@ def test_missing_and_plain_secrets_are_refused_together_without_their_values(rec
     ]
 
 
+def test_a_base_file_is_found_from_the_folder_of_the_project(
+    record: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the engine tells no folder, that is the project around the current one."""
+    (tmp_path / "Pulumi.yaml").write_text("name: gitops-infra\nruntime: python\n")
+    topology = _config()["gitops-infra:topology"]
+    topology["environments"][0]["secrets"] = {"PAGER_TOKEN": "pager"}
+    with (tmp_path / "base.yaml").open("w") as file:
+        YAML(typ="safe").dump(topology, file)
+    (tmp_path / "program").mkdir()
+    monkeypatch.chdir(tmp_path / "program")
+    config = {
+        "gitops-infra:topology": {"extends": "base.yaml", "application": {"name": "blog"}},
+        "gitops-infra:pager": "SECRET-CANARY",
+    }
+    recorded = record(_program, config=_texts(config), secret_keys=("gitops-infra:pager",), answers=ANSWERS)
+    assert [one.name for one in recorded.every("DeploymentEnvironment")] == [
+        "blog-production",
+        "blog-review",
+        "blog-staging",
+    ]
+    secret = recorded.one("ActionsEnvironmentSecret", "blog-staging-ci-secret-PAGER_TOKEN")
+    assert "value" in secret.secrets
+
+
+def test_a_base_file_that_is_missing_ends_the_program_with_a_text(
+    record: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigurationError, match=r"extends: 'base\.yaml' does not exist in the project\. Give its path"
+    ):
+        record(_program, config={"gitops-infra:topology": json.dumps({"extends": "base.yaml"})})
+
+
+def test_an_encrypted_topology_is_refused_without_showing_it(record: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError, match="the topology is encrypted") as refused:
+        record(_program, config=_texts(_config()), secret_keys=("gitops-infra:topology",), answers=ANSWERS)
+    assert "acme" not in str(refused.value)
+
+
 def test_a_stack_without_a_topology_ends_with_a_text(record: Callable[..., Any]) -> None:
     with pytest.raises(pulumi.RunError, match="gitops-infra:topology"):
         record(_program)

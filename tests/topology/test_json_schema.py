@@ -56,8 +56,22 @@ def test_a_stack_file_may_hold_other_configuration() -> None:
     assert config["required"] == ["gitops-infra:topology"]
     assert config["additionalProperties"] is True
     assert schema["additionalProperties"] is True
-    assert schema["$defs"]["Topology"]["properties"].keys() == Topology.model_fields.keys()
+    assert schema["$defs"]["Topology"]["properties"].keys() == {"extends", *Topology.model_fields}
     assert re.fullmatch(r"# yaml-language-server: \$schema=\S+", MODELINE)
+
+
+def test_what_is_required_may_stand_in_the_file_that_is_extended() -> None:
+    """But not the keys by which entries are merged."""
+    definitions = stack_schema()["$defs"]
+    topology = definitions["Topology"]
+    assert "required" not in topology
+    assert topology["if"] == {"not": {"required": ["extends"]}}
+    assert topology["then"]["required"] == ["owner", "github_plan", "application", "environments"]
+    assert topology["then"]["properties"]["application"] == {"required": ["name"]}
+    assert {name: part.get("required") for name, part in definitions.items() if name in _MERGED} == _MERGED
+
+
+_MERGED = {"Application": None, "Writer": None, "Environment": ["name"], "Promotion": ["target"]}
 
 
 def test_every_reference_leads_to_a_definition() -> None:
