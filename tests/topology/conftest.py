@@ -41,6 +41,95 @@ VALID: dict[str, Any] = {
 }
 
 
+RICH: dict[str, Any] = {
+    "owner": "acme",
+    "owner_kind": "organization",
+    "forge": "github",
+    "github_plan": "enterprise",
+    "known_hosts": ["forge.acme.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH"],
+    "application": {
+        "name": "shop",
+        "visibility": "private",
+        "default_branch": "main",
+        "owners": ["@alice"],
+        "required_checks": ["build"],
+        "grants": [{"role": "write", "user": "alice"}, {"role": "write", "user": "eu-bot"}],
+        "sha_pinning": False,
+        "allow_destroy": True,
+    },
+    "repositories": [
+        {
+            "name": "lib",
+            "existing": True,
+            "import": True,
+            "visibility": "internal",
+            "default_branch": "trunk",
+            "description": "The library",
+            "code_owners": True,
+            "linear_history": True,
+            "allowed_actions": ["acme/*"],
+            "sha_pinning": True,
+        }
+    ],
+    "environments": [
+        {
+            "name": "staging",
+            "branch": "live/staging",
+            "isolation": "branch",
+            "writer": {"app": 17, "key": "staging-app"},
+            "moved_from": "repository",
+            "required_checks": ["build", "test (3.11)"],
+            "paths": ["services/api", "libs/common"],
+            "manifests": "deploy/one",
+            "variables": {"REPLICAS": "1"},
+            "secrets": {"DATABASE_URL": "staging-database"},
+            "generation": 2,
+            "allow_destroy": False,
+            "adopt": True,
+        },
+        {
+            "name": "prod-eu",
+            "kind": "production",
+            "isolation": "branch",
+            "writer": {"user": "eu-bot", "id": 4, "key": "eu-key"},
+            "formerly": "production",
+            "required_deployments": ["staging"],
+            "reviewers": [{"team": "platform"}, {"user": "alice", "id": 7}],
+            "wait_minutes": 5,
+            "prevent_self_review": True,
+            "allow_degraded": True,
+        },
+        {
+            "name": "prod-us",
+            "kind": "production",
+            "isolation": "shared",
+            "accept_shared_bypass": True,
+            "reviewers": [{"user": "alice"}],
+        },
+        {
+            "name": "demo",
+            "kind": "staging",
+            "isolation": "repository",
+            "moved_from": "shared",
+            "state_visibility": "private",
+            "write_credential": True,
+        },
+        {"name": "old", "kind": "staging", "retired": True},
+        {"name": "review", "kind": "review"},
+    ],
+    "promotions": [
+        {"target": "staging", "trigger": "on_default_branch", "method": "fast_forward"},
+        {"target": "prod-eu", "source": "staging", "trigger": "on_release", "tags": "v*.*.*"},
+    ],
+}
+
+
+@pytest.fixture
+def rich() -> dict[str, Any]:
+    """A copy of a valid topology in which nearly every key is given, free to be changed."""
+    return copy.deepcopy(RICH)
+
+
 @pytest.fixture
 def valid() -> dict[str, Any]:
     """A copy of a valid topology with every kind of part, free to be changed."""
