@@ -1,6 +1,5 @@
 """Deploy keys, rulesets, environments and their policies, price plans."""
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +8,10 @@ import pytest
 
 from gitops_infra.sandbox.forge.server import Sandbox
 
+from .conftest import RULESET, key
+
 Client = Callable[..., httpx.Client]
 
-PLAIN = {"name": "writers", "target": "branch", "enforcement": "active"}
-RULESET = {
-    **PLAIN,
-    "conditions": {"ref_name": {"include": ["refs/heads/env/staging"], "exclude": []}},
-    "rules": [{"type": "creation"}, {"type": "update"}],
-    "bypass_actors": [{"actor_type": "DeployKey", "bypass_mode": "always"}],
-}
 ENVIRONMENT = {
     # what the provider always sends
     "wait_timer": 0,
@@ -26,12 +20,6 @@ ENVIRONMENT = {
     "prevent_self_review": False,
     "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
 }
-
-
-def key(seed: int) -> str:
-    kind = b"ssh-ed25519"
-    data = len(kind).to_bytes(4, "big") + kind + (32).to_bytes(4, "big") + bytes([seed]) * 32
-    return f"ssh-ed25519 {base64.b64encode(data).decode()}"
 
 
 def set_plan(forge: Sandbox, plan: str) -> None:
