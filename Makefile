@@ -11,12 +11,13 @@ STACK := stacks/config/Pulumi.shop.yaml
 IN_VENV = bin="$$($(PYTHON) .ci/venv.py)" && PATH="$$bin:$$PATH" && export PATH &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check conformance bench lock clean
 
 help:
 	@echo 'make demo [REPO=path]   the main job, end to end, on this machine'
 	@echo 'make test [ARGS=...]    the test suite'
 	@echo 'make check              format, lint, types, workflows, schema, docs'
+	@echo 'make conformance        the upstream provider'"'"'s own acceptance tests, on the sandbox forge'
 	@echo 'make bench              time and memory, as ratios'
 	@echo 'make lock               requirements.lock anew from pyproject.toml'
 	@echo 'make clean              what make and the tests left behind, in the tree and of this checkout in the cache'
@@ -38,6 +39,9 @@ check:
 	gitops-infra render $(STACK) -o "$$rendered"; \
 	zizmor --offline --persona auditor --no-progress "$$rendered"; \
 	pytest -q tests/docs
+
+conformance:
+	@$(IN_VENV) python -m conformance $(ARGS)
 
 bench:
 	@$(IN_VENV) gitops-infra tools build && python -m bench $(ARGS)

@@ -1,0 +1,1 @@
+"""The upstream provider's own acceptance tests, run against the sandbox forge: `python -m conformance`."""

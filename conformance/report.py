@@ -1,0 +1,76 @@
+"""What is printed: a line while it runs, tables at the end."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from conformance.documented import Failure, Run
+from conformance.modes import Client, Mode
+from conformance.output import Outcome
+from conformance.scope import TESTS, type_of
+
+WIDTH = 160
+"""Characters of a line that quotes an error."""
+
+
+def line(number: int, run: Run) -> str:
+    """One result as it comes: running number, outcome, seconds, test, and the reason unless it passed."""
+    result = run.result
+    why = "" if result.outcome is Outcome.PASSED else f": {result.headline}"
+    return shortened(f"{number:4} {result.outcome:7} {result.seconds:6.1f} s  {result.test}{why}")
+
+
+def counts(runs: Sequence[Run]) -> str:
+    """Resource type x mode x client: passed / failed / skipped. `-` where nothing was run."""
+    columns = list(dict.fromkeys((run.mode, run.client) for run in runs))
+    counted = Counter((type_of(run.result.test), run.mode, run.client, run.result.outcome) for run in runs)
+
+    def cell(name: str | None, column: tuple[Mode, Client]) -> str:
+        names = [name] if name else list(TESTS)
+        numbers = [sum(counted[each, *column, outcome] for each in names) for outcome in Outcome]
+        return " / ".join(map(str, numbers)) if any(numbers) else "-"
+
+    head = ["passed / failed / skipped", *(f"{mode}, {client}" for mode, client in columns)]
+    types = {type_of(run.result.test) for run in runs}
+    rows = [[name, *(cell(name, column) for column in columns)] for name in TESTS if name in types]
+    return aligned([head, *rows, ["all", *(cell(None, column) for column in columns)]])
+
+
+def failed(runs: Iterable[Run], failures: Iterable[Failure]) -> str:
+    """Each failure with its first line, and its reason when it is documented."""
+    reasons = {(failure.test, mode): failure.reason for failure in failures for mode in failure.modes}
+    lines = []
+    for run in runs:
+        if run.result.outcome is Outcome.FAILED:
+            reason = reasons.get((run.result.test, run.mode), "NOT DOCUMENTED")
+            lines += [
+                f"{run.result.test} ({run.mode}, {run.client})",
+                shortened(f"    {run.result.headline}"),
+                f"    {reason}",
+            ]
+    return "\n".join(lines)
+
+
+def skipped(runs: Iterable[Run]) -> str:
+    """How many tests upstream skipped, by the reason that it prints."""
+    reasons = Counter((run.result.headline, run.mode) for run in runs if run.result.outcome is Outcome.SKIPPED)
+    rows = [[str(number), mode, reason] for (reason, mode), number in sorted(reasons.items())]
+    return shortened_lines(aligned(rows))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, each column as wide as its widest cell."""
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    padded = (" ".join(cell.ljust(width + 1) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(text.rstrip() for text in padded)
+
+
+def shortened(text: str) -> str:
+    """The text, cut at `WIDTH`."""
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+def shortened_lines(text: str) -> str:
+    """Each line cut at `WIDTH`."""
+    return "\n".join(shortened(each) for each in text.splitlines())
