@@ -74,8 +74,8 @@ class Registered:
     """Id under which the forge has it already; empty: it is made."""
     aliases: tuple[str, ...]
     """Names that it had before."""
-    hooks: tuple[str, ...]
-    """Names of the hooks that run once it is made."""
+    hooks: Mapping[str, tuple[str, ...]]
+    """Names of hooks by the moment when they run, such as `before_update`."""
 
 
 @dataclass
@@ -179,7 +179,7 @@ def _registered(request: Any, urn: str) -> Registered:
         provider=request.provider,
         import_id=request.importId,
         aliases=tuple(alias.spec.name for alias in request.aliases),
-        hooks=tuple(request.hooks.after_create),
+        hooks={moment.name: tuple(names) for moment, names in request.hooks.ListFields()},
     )
 
 

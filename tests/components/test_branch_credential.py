@@ -127,18 +127,17 @@ def test_what_is_no_private_key_ends_the_program_without_showing_it(record: Reco
     ]
 
 
-def test_the_first_key_is_not_tried_and_a_later_one_is(record: Record) -> None:
-    """The first one puts none out of use. A later one is tried before the one before it is deleted."""
+def test_the_first_key_is_not_tried_and_a_later_one_is_before_the_secret_gets_it(record: Record) -> None:
+    """The first one puts none out of use. The hook is the secret's: the deploy key is made once, the secret until it
+    is written."""
 
-    def hooks(**changed: Any) -> tuple[str, ...]:
+    def hooks(**changed: Any) -> dict[str, Any]:
         found = record(lambda: BranchCredential("staging", {**ARGS, "ssh_url": "git@forge.invalid:a/b", **changed}))
-        bound: tuple[str, ...] = found.one("RepositoryDeployKey").hooks
-        assert all(one.hooks == () for one in found.resources if "RepositoryDeployKey" not in one.type)
-        return bound
+        return {one.name: dict(one.hooks) for one in found.resources if one.hooks}
 
-    assert hooks() == ()
-    assert hooks(generation=2) == ("staging-deploy-key-g2-opens-the-repository",)
-    assert hooks(generation=2, ssh_url=None) == ()
+    assert hooks() == {}
+    assert hooks(generation=2) == {"staging-secret": {"before_update": ("staging-key-g2-opens-the-repository",)}}
+    assert hooks(generation=2, ssh_url=None) == {}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
     suffix = f"{key.prefix}key-g{key.generation}"
     key_pair = tls.PrivateKey(place.child(suffix), algorithm=ALGORITHM, opts=place.at_once())
     private_key: pulumi.Output[str] = pulumi.Output.secret(key_pair.private_key_openssh)
-    # A state repository may stay when the application's is deleted, and then a key that went with the latter would work.
+    # A state repository may stay when the application's is deleted: a key that went with the latter would still work.
     there = place if key.hosted else place.within(None)
     deploy_key = github.RepositoryDeployKey(
         place.child(f"{key.prefix}deploy-key-g{key.generation}"),
@@ -72,10 +72,11 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
         title=key.title,
         key=key_pair.public_key_openssh.apply(str.strip),
         read_only=False,
-        opts=there.revoked(hooks=_proof(place, key, private_key)),
+        opts=there.revoked(),
     )
     # Last: whoever reads the secret holds a key that works.
-    return CredentialChildren(key_pair, deploy_key, _secret(place, "secret", where, private_key, deploy_key))
+    secret = _secret(place, "secret", where, private_key, deploy_key, hooks=_proof(place, key, private_key))
+    return CredentialChildren(key_pair, deploy_key, secret)
 
 
 def given(place: Placement, where: SecretPlace, private_key: pulumi.Input[str]) -> CredentialChildren:
@@ -85,7 +86,12 @@ def given(place: Placement, where: SecretPlace, private_key: pulumi.Input[str]) 
 
 
 def _secret(
-    place: Placement, name: str, where: SecretPlace, value: pulumi.Output[str], *after: pulumi.Resource
+    place: Placement,
+    name: str,
+    where: SecretPlace,
+    value: pulumi.Output[str],
+    *after: pulumi.Resource,
+    hooks: pulumi.ResourceHookBinding | None = None,
 ) -> github.ActionsEnvironmentSecret:
     return github.ActionsEnvironmentSecret(
         place.child(name),
@@ -93,12 +99,16 @@ def _secret(
         environment=where.environment,
         secret_name=where.name,
         value=value,
-        opts=place.revoked(*after),
+        opts=place.revoked(*after, hooks=hooks),
     )
 
 
 def _proof(place: Placement, key: NewKey, private_key: pulumi.Output[str]) -> pulumi.ResourceHookBinding | None:
-    """Tries a later generation once it is registered. The first one has nothing that it could put out of use."""
+    """Tries a later generation before the secret gets it. The first one has nothing that it could put out of use.
+
+    A hook of the secret and not of the deploy key, which is made once: an `up` that is repeated after a failure would
+    find the key made, try nothing, and revoke the old one.
+    """
     if key.ssh_url is None or key.generation == 1:
         return None
     found: dict[str, str | None] = {}
@@ -109,8 +119,8 @@ def _proof(place: Placement, key: NewKey, private_key: pulumi.Output[str]) -> pu
         if found.get("url") and found.get("key"):
             await prove(str(found["url"]), str(found["key"]), key.known_hosts)
 
-    name = place.child(f"{key.prefix}deploy-key-g{key.generation}-opens-the-repository")
-    return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(name, try_it)])
+    name = place.child(f"{key.prefix}key-g{key.generation}-opens-the-repository")
+    return pulumi.ResourceHookBinding(before_update=[pulumi.ResourceHook(name, try_it)])
 
 
 def no_private_key(text: str, where: str, key: str = "<key>") -> Problem | None:
