@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gitops_infra.audit.github_client import GitHubReader
 
 
-def resume_command(
+def resume_command(  # noqa: PLR0913 - one parameter per option
     stack: Annotated[str, typer.Option(help="Stack whose `pulumi up` was killed.")],
     cwd: Annotated[Path, typer.Option(help="Folder of the Pulumi project.")] = Path(),
     token_file: Annotated[
@@ -20,6 +20,12 @@ def resume_command(
     ] = None,
     forget: Annotated[
         list[str] | None, typer.Option(help="URN of a pending create that you have dealt with, repeatable.")
+    ] = None,
+    gone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`owner/name` of a repository that was deleted: what was in it leaves the state. Repeatable."
+        ),
     ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -40,4 +46,4 @@ def resume_command(
         return GitHubReader(read_token(token_file), base_url)
 
     with clear(BadAddress, ForgeUnreachable, PulumiFailed, CannotResume):
-        resume(Pulumi(cwd, stack), connect, typer.echo, forget=forget or (), dry_run=dry_run)
+        resume(Pulumi(cwd, stack), connect, typer.echo, forget=forget or (), gone=gone or (), dry_run=dry_run)

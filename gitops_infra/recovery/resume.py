@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gitops_infra.audit.github_client import GitHubReader
+from gitops_infra.recovery.gone import StillThere, check_gone, of_repository, without
 from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
 from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
@@ -25,20 +26,24 @@ class CannotResume(Exception):  # noqa: N818 - says what happened; the name is r
     """Nothing was changed, or nothing more will be. The text names the reason and the remedy."""
 
 
-def resume(
+def resume(  # noqa: PLR0913 - by keyword, each is one wish
     pulumi: Pulumi,
     connect: Callable[[str | None], GitHubReader],
     say: Say,
     *,
     forget: Iterable[str] = (),
+    gone: Iterable[str] = (),
     dry_run: bool = False,
 ) -> None:
-    """Brings the stack to where the next `pulumi up` converges; one line to `say` for each thing done.
+    """Brings the stack to where the next `pulumi up` or `destroy` converges; one line to `say` for each thing done.
 
     `connect` makes a reader for the base URL that a provider is set to. `forget` holds URNs of pending creates that
-    the user has dealt with. Raises CannotResume, PulumiFailed, ForgeUnreachable.
+    the user has dealt with, `gone` repositories (`owner/name`) that were deleted behind the stack's back. Raises
+    CannotResume, PulumiFailed, ForgeUnreachable.
     """
     _release(pulumi, say, dry_run=dry_run)
+    for repository in gone:
+        _drop(pulumi, connect, say, repository, dry_run=dry_run)
     export = read_export(pulumi.export())
     if not export.pending:
         say("nothing is pending: run `pulumi up`")
@@ -60,6 +65,23 @@ def resume(
     _import(pulumi, [decision for decision in final if decision.fate is Fate.IMPORT], say)
     pulumi.on_stack("stack", "import", stdin=json.dumps(pulumi.export()))
     say("pending operations are cleared: run `pulumi up --refresh`")
+
+
+def _drop(
+    pulumi: Pulumi, connect: Callable[[str | None], GitHubReader], say: Say, repository: str, *, dry_run: bool
+) -> None:
+    document = pulumi.export()
+    base_url, urns = of_repository(document, repository)
+    if not urns:
+        raise CannotResume(f"the stack has nothing in {repository}. Give `owner/name` as in the topology")
+    with connect(base_url) as reader:
+        try:
+            check_gone(repository, reader)
+        except StillThere as there:
+            raise CannotResume(str(there)) from None
+    say(f"{repository} is gone: {len(urns)} resources {'would leave' if dry_run else 'leave'} the state")
+    if not dry_run:
+        pulumi.on_stack("stack", "import", stdin=json.dumps(without(document, urns)))
 
 
 def _release(pulumi: Pulumi, say: Say, *, dry_run: bool) -> None:
