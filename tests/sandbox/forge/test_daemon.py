@@ -17,6 +17,7 @@ from gitops_infra.sandbox.forge.control import RemoteError, RemoteSandbox
 from gitops_infra.sandbox.forge.faults import Fault
 from gitops_infra.sandbox.forge.jobs import JobGrant, JobRefused
 from gitops_infra.sandbox.forge.ledger import CallTotal
+from gitops_infra.sandbox.forge.model import App
 
 
 @pytest.fixture
@@ -49,8 +50,30 @@ def test_a_remote_sandbox_does_what_a_local_one_does(directory: Path) -> None:
     remote.finish(granted, "success")
     refused = remote.job(repository="acme/shop", event="push", ref="refs/heads/main", actor="otto")
     assert isinstance(refused, JobRefused)
-    app = remote.app("acme", "robot", {"contents": "read"})
-    assert remote.app_token(app).startswith("ghs_")
+
+
+def test_apps_and_credentials_are_managed_from_outside(directory: Path) -> None:
+    state = daemon.up(directory)
+    remote = RemoteSandbox(state.url, state.control_token)
+    remote.add_repository("acme/shop", auto_init=True)
+    app = remote.create_app("acme", "robot", {"contents": "write"})
+    assert isinstance(app, App)
+    with pytest.raises(RemoteError, match=r"^app 'robot' is not installed on acme$"):
+        remote.app_token(app)
+    installed = remote.install(app, "acme", ["acme/shop"])
+    assert remote.installation("robot") == installed
+    assert remote.app_key(app).startswith("-----BEGIN RSA PRIVATE KEY-----")
+    remote.set_app_permissions(app, {"contents": "read"})
+    assert remote.installation("robot").permissions == {"contents": "read", "metadata": "read"}
+    value = remote.app_token(app, repositories=["acme/shop"])
+    headers = {"Authorization": f"Bearer {value}"}
+    path = f"{state.api_url}/repos/acme/shop"
+    assert httpx.get(path, headers=headers, trust_env=False).status_code == 200
+    remote.uninstall(app)
+    assert httpx.get(path, headers=headers, trust_env=False).status_code == 401
+    assert remote.configure_account("acme", price_plan="team", approves_tokens=True).price_plan == "team"
+    remote.approve_token(remote.token("dana", {"contents": "read"}, owner="acme"))
+    remote.revoke_app_keys(app)
 
 
 def test_a_pull_request_travels_and_is_merged_from_outside(directory: Path) -> None:

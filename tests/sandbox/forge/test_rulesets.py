@@ -174,6 +174,54 @@ def test_absent_fields_of_an_update_keep_their_value() -> None:
     assert changed == parse(body(enforcement="disabled", bypass_actors=[{"actor_type": "DeployKey"}]))
 
 
+def test_a_bypass_actor_belongs_to_the_owner_of_the_repository(forge: Sandbox) -> None:
+    """Sources: reports of GitHub's 422, which names teams that are secret too, and the Actions App of a user."""
+    forge.add_repository("otto/site")
+    forge.configure_account("otto", price_plan="pro")
+    app = forge.app("acme", "robot", {"contents": "write"})
+    idle = forge.create_app("acme", "idle", {"contents": "write"})
+    visible, secret = forge.add_team("acme", "core"), forge.add_team("acme", "hidden")
+    secret.privacy = "secret"
+    forge.store.save(secret)
+    actors = {
+        "installed App": ("Integration", app.id),
+        "App that is not installed": ("Integration", idle.id),
+        "Actions": ("Integration", 15368),
+        "visible team": ("Team", visible.id),
+        "secret team": ("Team", secret.id),
+        "member": ("User", forge.user("dana").id),
+        "outsider": ("User", forge.user("otto").id),
+    }
+    taken = {
+        name: {actor for actor, (kind, number) in actors.items() if _accepts(forge, name, kind, number)}
+        for name in ("acme/shop", "otto/site")
+    }
+    assert taken == {
+        "acme/shop": {"installed App", "Actions", "visible team", "member"},
+        "otto/site": {"outsider"},  # otto owns it
+    }
+
+
+def _accepts(forge: Sandbox, full_name: str, kind: str, number: int) -> bool:
+    """False for a refusal in GitHub's words about actors; any other one fails the test."""
+    actors = [{"actor_type": kind, "actor_id": number}]
+    try:
+        parse_for(forge.store, forge.repository(full_name), body(bypass_actors=actors))
+    except Refusal as refusal:
+        [error] = refusal.errors
+        if not error.endswith("must be part of the ruleset source or owner organization"):
+            raise
+        return False
+    return True
+
+
+def test_an_app_that_was_uninstalled_cannot_be_named_again(forge: Sandbox) -> None:
+    app = forge.app("acme", "robot", {"contents": "write"})
+    assert _accepts(forge, "acme/shop", "Integration", app.id)
+    forge.uninstall(app)
+    assert not _accepts(forge, "acme/shop", "Integration", app.id)
+
+
 def test_the_repository_decides_about_plan_names_and_actors(forge: Sandbox) -> None:
     repository = forge.repository("acme/shop")
     outsiders = [{"actor_type": "Team", "actor_id": 1}, {"actor_type": "Integration", "actor_id": 2}]

@@ -1,12 +1,13 @@
 """The forge's memory: on disk at once, whole or not at all, one process at a time."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gitops_infra.sandbox.forge.model import Account, DeployKey, Repository, Role, Team
-from gitops_infra.sandbox.forge.store import Store, StoreInUseError
+from gitops_infra.sandbox.forge.store import DATABASE, FORMAT, Store, StoreFormatError, StoreInUseError
 
 
 @pytest.fixture
@@ -32,6 +33,23 @@ def test_records_come_back_with_their_types(tmp_path: Path) -> None:
     assert second.repositories == {repository.id: repository}
     assert isinstance(second.teams[team.id].repositories[9], Role)
     second.close()
+
+
+def test_a_directory_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    first.add(Account(first.new_id(), "acme", "User"))
+    first.close()
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.execute(f"PRAGMA user_version = {FORMAT - 1}")
+    database.close()
+    with pytest.raises(StoreFormatError) as caught:
+        Store(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} was written by another version of gitops-infra (format {FORMAT - 1}, not {FORMAT}):"
+        " `gitops-infra sandbox reset` empties it, or give another directory"
+    )
+    with pytest.raises(StoreFormatError):  # and it was let go
+        Store(tmp_path)
 
 
 def test_ids_are_never_given_twice_not_even_after_deletion_and_restart(tmp_path: Path) -> None:
