@@ -6,7 +6,7 @@ authentication", and the change of 8 December 2025 for pull request events.
 
 import secrets as random_values
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitops_infra.sandbox.forge import deployments
@@ -16,7 +16,7 @@ from gitops_infra.sandbox.forge.git.merging import ConflictError, merge_commit
 from gitops_infra.sandbox.forge.identity import digest, of_user, role
 from gitops_infra.sandbox.forge.model import Account, Deployment, EnvironmentRecord, Repository, Role, Token
 from gitops_infra.sandbox.forge.patterns import fnmatch
-from gitops_infra.sandbox.forge.price_plans import Feature, offers
+from gitops_infra.sandbox.forge.price_plans import in_force
 from gitops_infra.sandbox.forge.store import Store
 
 TOKEN_LIFE = 6 * 3600
@@ -301,29 +301,6 @@ def _waiting(store: Store, deployment_id: int) -> tuple[Deployment, EnvironmentR
     actor = store.accounts[deployment.actor_id]
     request = _Request(store, repository, actor, deployment.event, deployment.fork, deployment.permissions)
     return deployment, in_force(store, repository, environment), request
-
-
-def in_force(store: Store, repository: Repository, environment: EnvironmentRecord) -> EnvironmentRecord:
-    """A copy of the environment with what the price plan enforces; what it does not have, GitHub ignores.
-
-    Source: GitHub, "Managing environments for deployment": after a downgrade, or when a public repository becomes
-    private, configured protection rules and environment secrets are ignored until the plan has them again.
-    """
-
-    def has(feature: Feature) -> bool:
-        return offers(store, repository, feature)
-
-    environments = has(Feature.ENVIRONMENTS)
-    return replace(
-        environment,
-        branch_policy=environment.branch_policy if has(Feature.DEPLOYMENT_BRANCH_POLICY) else None,
-        reviewers=environment.reviewers if has(Feature.REQUIRED_REVIEWERS) else [],
-        wait_timer=environment.wait_timer if has(Feature.WAIT_TIMER) else 0,
-        prevent_self_review=environment.prevent_self_review and has(Feature.PREVENT_SELF_REVIEW),
-        can_admins_bypass=environment.can_admins_bypass or not has(Feature.NO_ADMIN_BYPASS),
-        secrets=environment.secrets if environments else {},
-        variables=environment.variables if environments else {},
-    )
 
 
 def _continue(

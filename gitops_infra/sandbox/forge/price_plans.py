@@ -6,9 +6,10 @@ private, stays and is ignored until the plan has it again.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 
-from gitops_infra.sandbox.forge.model import Repository
+from gitops_infra.sandbox.forge.model import EnvironmentRecord, Repository
 from gitops_infra.sandbox.forge.store import Store
 
 
@@ -54,3 +55,26 @@ PRICE_PLANS = tuple(TABLE)
 def offers(store: Store, repository: Repository, feature: Feature) -> bool:
     """Whether the repository has the feature now."""
     return feature in TABLE[store.accounts[repository.owner_id].price_plan][repository.visibility]
+
+
+def in_force(store: Store, repository: Repository, environment: EnvironmentRecord) -> EnvironmentRecord:
+    """A copy of the environment with what the price plan enforces; what it does not have, GitHub ignores.
+
+    Source: GitHub, "Managing environments for deployment": after a downgrade, or when a public repository becomes
+    private, configured protection rules and environment secrets are ignored until the plan has them again.
+    """
+
+    def has(feature: Feature) -> bool:
+        return offers(store, repository, feature)
+
+    environments = has(Feature.ENVIRONMENTS)
+    return replace(
+        environment,
+        branch_policy=environment.branch_policy if has(Feature.DEPLOYMENT_BRANCH_POLICY) else None,
+        reviewers=environment.reviewers if has(Feature.REQUIRED_REVIEWERS) else [],
+        wait_timer=environment.wait_timer if has(Feature.WAIT_TIMER) else 0,
+        prevent_self_review=environment.prevent_self_review and has(Feature.PREVENT_SELF_REVIEW),
+        can_admins_bypass=environment.can_admins_bypass or not has(Feature.NO_ADMIN_BYPASS),
+        secrets=environment.secrets if environments else {},
+        variables=environment.variables if environments else {},
+    )
