@@ -4,19 +4,18 @@ import itertools
 import os
 import secrets
 import subprocess
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pulumi
 from pulumi import automation as auto
 
 from gitops_infra.sandbox.engine import Engine, without_ambient
 from gitops_infra.sandbox.forge.daemon import PROVISIONER
 from gitops_infra.sandbox.forge.server import Sandbox
+from gitops_infra.testing.program import FunctionProgram
 from gitops_infra.testing.project import Project, function_project, read_settings
 
 HIDDEN = "[secret]"
@@ -66,7 +65,7 @@ class Stack:
         project: Project,
         environment: Mapping[str, str],
         hidden: Mapping[str, str],
-        program: "_Program | None",
+        program: FunctionProgram | None,
     ) -> None:
         self._stack = stack
         self._project = project
@@ -113,8 +112,9 @@ class Stack:
         """Sets configuration on top of what is there. A key without a namespace is the project's."""
         self._project.configure(config or {})
         for key, value in (secrets or {}).items():
-            self._hidden[f"configuration {key}"] = value
-            self._set_secret(self._project.key(key), value)
+            full = self._project.key(key)
+            self._hidden[f"configuration {full}"] = value
+            self._set_secret(full, value)
 
     def hidden(self) -> dict[str, str]:
         """Values that must not show, by what they are: token, passphrase, secret configuration."""
@@ -143,8 +143,11 @@ class Stack:
             with self._surroundings():
                 operation(on_output=lines.append, on_event=events.append, **options)
         except auto.errors.CommandError as error:
-            said = self._program.diagnosis() if self._program else None
+            said = self._program.diagnosis if self._program else None
             failure = said or _diagnosis(lines or str(error).splitlines())
+        finally:
+            if self._program:
+                self._program.settle()
         if failure is not None:  # outside, so that the text of the original, with all it holds, is not shown beside
             raise UpdateFailed(self._without_secrets(failure))
         return Update(tuple((read or _changes)(events)), self._without_secrets("\n".join(lines)))
@@ -200,7 +203,7 @@ class StackFactory:
         """
         self._count += 1
         folder = self._folder / f"{self._count}-{name}"
-        function = _Program(program) if callable(program) else None
+        function = FunctionProgram(program) if callable(program) else None
         project = Project.of(Path(program), folder) if not callable(program) else function_project(folder)
         token = token or self._token()
         passphrase = _passphrase()
@@ -265,27 +268,3 @@ def _diagnosis(lines: list[str]) -> str:
         return "\n".join(lines[-_TAIL:]).strip()
     shown = itertools.takewhile(lambda line: line.rstrip() not in {"Outputs:", "Resources:"}, lines[start + 1 :])
     return "\n".join(shown).strip()
-
-
-class _Program:
-    """A program function that remembers what it raised: the engine only hands on a text."""
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
-        self._raised: str | None = None
-
-    def __call__(self) -> Any:
-        self._raised = None
-        try:
-            return self._function()
-        except pulumi.RunError as error:  # a mistake in the input: its text says where
-            self._raised = str(error)
-            raise
-        except Exception as error:
-            frames = error.__traceback__ and error.__traceback__.tb_next
-            self._raised = "".join(traceback.format_exception(type(error), error, frames)).strip()
-            raise
-
-    def diagnosis(self) -> str | None:
-        """What the function raised and where, the last time; None when it raised nothing."""
-        return self._raised
