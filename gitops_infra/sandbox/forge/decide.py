@@ -61,6 +61,20 @@ def decide(  # noqa: PLR0913  (the contract of every caller; all but five by key
         return verdict
 
 
+def preview(  # noqa: PLR0913, PLR0917  (as decide)
+    store: Store,
+    git: BareRepository,
+    identity: Identity,
+    repository: Repository,
+    update: RefUpdate,
+    merge: PullRequest,
+    method: str,
+) -> Verdict:
+    """What `decide` would say about a merge. Nothing is written down."""
+    with store.lock:
+        return _judge(identity, Question(store, git, repository, update, merge, method))
+
+
 def decide_push(  # noqa: PLR0913  (as decide)
     store: Store,
     git: BareRepository,

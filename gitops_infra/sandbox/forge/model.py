@@ -249,6 +249,7 @@ class PullRequest:
     "commit_id": sha, "submitted_at": float}`."""
     last_pusher_id: int | None = None
     created_at: float = 0.0
+    body: str = ""
 
 
 @dataclass

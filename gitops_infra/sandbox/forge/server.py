@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from gitops_infra.sandbox.forge import certificates, jobs, pulls
 from gitops_infra.sandbox.forge.git.service import GitService
+from gitops_infra.sandbox.forge.graphql import endpoint as graphql
 from gitops_infra.sandbox.forge.http_app import DROP_CONNECTION, HttpApp
 from gitops_infra.sandbox.forge.identity import of_user
 from gitops_infra.sandbox.forge.ledger import RecordedRequest
@@ -57,7 +58,7 @@ class Sandbox(Seeding, Trouble):
         self._temporary = tempfile.TemporaryDirectory(prefix="gitops-infra-forge-") if directory is None else None
         self.directory = Path(self._temporary.name) if self._temporary else Path(directory or ".")
         self.store = Store(self.directory, clock)
-        self.router = Router(self.store, TABLES)
+        self.router = Router(self.store, (*TABLES, graphql.ROUTES))
         self.url = ""
         self.tls_url = ""
         """`https://127.0.0.1:PORT`; empty without `tls`."""

@@ -1,6 +1,7 @@
 """A running forge with one organisation, a person of every role, and one repository."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -8,11 +9,33 @@ import pytest
 
 from gitops_infra.sandbox.forge.model import Role
 from gitops_infra.sandbox.forge.server import Sandbox
+from gitops_infra.sandbox.toolchain.build import ensure
+from gitops_infra.sandbox.toolchain.failure import ToolError
+from gitops_infra.sandbox.toolchain.progress import default_progress
+from gitops_infra.sandbox.toolchain.recipes import GH
 
 ROLES = {"reed": Role.READ, "tess": Role.TRIAGE, "dana": Role.WRITE, "mara": Role.MAINTAIN, "adam": Role.ADMIN}
 """User -> role in acme/shop. Besides, olivia owns acme and otto is an outsider."""
 
 Client = Callable[..., httpx.Client]
+NEEDS_GH = "gh_program"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds `gh` before the first test that needs it: inside a test, the time limit would stop it."""
+    wanted = any(NEEDS_GH in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        with suppress(ToolError):  # the tests that need it say so
+            ensure(GH.name, progress=default_progress())
+
+
+@pytest.fixture(scope="session")
+def gh_program() -> Path:
+    """GitHub's own command line, built from its module."""
+    try:
+        return ensure(GH.name)[GH.name]
+    except ToolError as error:
+        pytest.skip(f"needs gh, which `gitops-infra tools build --all` builds: {error}")
 
 
 def seeded(forge: Sandbox) -> Sandbox:

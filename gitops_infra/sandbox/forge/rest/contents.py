@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Any
 
 from gitops_infra.sandbox.forge.git.bare import BareRepository, Person, TreeEntry
@@ -12,6 +13,7 @@ from gitops_infra.sandbox.forge.rest.moving import author_of, move
 from gitops_infra.sandbox.forge.router import Call, Routes
 
 FIELDS = {"message": str, "content": str, "sha": str, "branch": str, "author": dict, "committer": dict}
+README_FOLDERS = (".github", "", "docs")
 MALFORMED = "path contains a malformed path component"
 INLINE_LIMIT = 1024 * 1024
 """Bytes up to which a file's content is in the answer. Source: GitHub REST, contents."""
@@ -35,6 +37,18 @@ def get(call: Call) -> Response:
     encoded = base64.encodebytes(content).decode() if inline else ""
     body = _describe(call, repository, entry, ref)
     return Response(200, {**body, "encoding": "base64" if inline else "none", "content": encoded})
+
+
+def readme(call: Call) -> Response:
+    """The README that GitHub shows: of `.github`, else of the root, else of `docs`, in any case of letters."""
+    repository = call.repository("contents", "read")
+    git = call.git(repository)
+    sha = commits.resolved(git, call.query.get("ref") or repository.default_branch)
+    for folder in README_FOLDERS if sha else ():
+        for entry in git.tree(str(sha), folder):
+            if entry.type == "blob" and entry.path.rpartition("/")[2].lower().partition(".")[0] == "readme":
+                return get(replace(call, parameters={**call.parameters, "path": entry.path}))
+    raise not_found()
 
 
 def put(call: Call) -> Response:
@@ -150,6 +164,7 @@ def _commit(call: Call, repository: Repository, sha: str) -> dict[str, Any]:
 
 _ROOT = "/repos/{owner}/{repo}/contents"
 ROUTES: Routes = {
+    ("GET", "/repos/{owner}/{repo}/readme"): readme,
     ("GET", _ROOT): get,
     ("GET", f"{_ROOT}/"): get,
     ("GET", f"{_ROOT}/{{path+}}"): get,

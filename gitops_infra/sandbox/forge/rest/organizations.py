@@ -74,6 +74,8 @@ def membership(call: Call) -> Response:
 def _organization(call: Call, organization: Account) -> dict[str, Any]:
     body = {
         **shapes.account(call, organization),
+        "url": f"{call.api_url}/orgs/{organization.login}",
+        "repos_url": f"{call.api_url}/orgs/{organization.login}/repos",
         "name": organization.login,
         "description": None,
         "has_organization_projects": False,

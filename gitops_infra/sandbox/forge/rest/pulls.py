@@ -47,6 +47,8 @@ def create(call: Call) -> Response:
         raise invalid("PullRequest", "draft", "stand-in has no draft pull requests")
     head = body["head"].removeprefix(f"{call.store.accounts[repository.owner_id].login}:")
     pull = pulls.open_pull_request(call.store, call.identity, repository, head, body["base"], body["title"])
+    pull.body = body.get("body") or ""
+    call.store.save(pull)
     return Response(201, _pull(call, repository, pull))
 
 
@@ -60,6 +62,7 @@ def update(call: Call) -> Response:
             raise invalid("PullRequest", "state", f"state cannot be changed from {pull.state} to {state}", "invalid")
         pull.state = state
     pull.title = body.get("title") or pull.title
+    pull.body = body["body"] or "" if "body" in body else pull.body
     call.store.save(pull)
     return Response(200, _pull(call, repository, pull))
 
@@ -119,6 +122,7 @@ def _pull(call: Call, repository: Repository, pull: PullRequest) -> dict[str, An
         "node_id": shapes.node_id("PR", pull.id),
         "number": number,
         "title": pull.title,
+        "body": pull.body or None,
         "state": "open" if pull.state == "open" else "closed",
         "merged": pull.state == "merged",
         "draft": False,
