@@ -216,6 +216,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
                 stack="test",
                 preview=preview,
                 monitor=_Monitor(recorded, answers or {}, outputs or {}),
+                organization="organization",  # as every backend but Pulumi's own service calls it
             )
             pulumi.runtime.set_all_config(dict(config or {}), list(secret_keys))
             await run_pulumi_func(lambda: _quiet(program))

@@ -43,6 +43,12 @@ class Part:
 def part_problems(part: Optional[str], foundation: Optional[str], environments: Iterable[str]) -> tuple[Problem, ...]:
     """What is wrong with the choice of a part."""
     names = list(environments)
+    if part == FOUNDATION and FOUNDATION in names:
+        reason = (
+            f"an environment of the topology is called `{FOUNDATION}` too, so it is not clear what this stack makes"
+        )
+        remedy = "Give the environment another name: with `formerly` it keeps its branch, repository and key"
+        return (Problem("part", "ambiguous-part", reason, remedy),)
     if part not in {None, FOUNDATION, *names}:
         near = nearest(part or "", [FOUNDATION, *names])
         remedy = f"Did you mean `{near}`?" if near else f"Give `{FOUNDATION}` or one of {', '.join(names)}"
