@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -102,6 +103,19 @@ class Answer:
         return str(text).splitlines()[0][:200] if text else ""
 
 
+class _Memory:
+    """Answers by what was asked, and a lock for each question."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[object, ...], Answer] = {}
+        self._locks: dict[tuple[object, ...], Lock] = {}
+        self._lock = Lock()
+
+    def lock(self, asked: tuple[object, ...]) -> Lock:
+        with self._lock:
+            return self._locks.setdefault(asked, Lock())
+
+
 class GitHubReader:
     """GET requests against one API with one token. Use it as a context manager.
 
@@ -119,7 +133,7 @@ class GitHubReader:
         if not MASK.match(token):
             raise BadAddress("the token is empty or holds characters that no token has; was a line break copied along?")
         self.url = api_url(base_url)
-        self._remembered: dict[tuple[object, ...], Answer] | None = {} if remember else None
+        self._memory = _Memory() if remember else None
         self._client = httpx.Client(
             headers={
                 "Authorization": f"Bearer {token}",
@@ -172,9 +186,16 @@ class GitHubReader:
             answer = self._send(following[1], {})
 
     def _send(self, target: str, query: Mapping[str, str | int]) -> Answer:
+        if self._memory is None:
+            return self._sent(target, query)
         asked = (target, *sorted(query.items()))
-        if self._remembered is not None and asked in self._remembered:
-            return self._remembered[asked]
+        # Whoever asks the same at the same time waits for that answer.
+        with self._memory.lock(asked):
+            if asked not in self._memory.answers:
+                self._memory.answers[asked] = self._sent(target, query)
+            return self._memory.answers[asked]
+
+    def _sent(self, target: str, query: Mapping[str, str | int]) -> Answer:
         host = urlsplit(self.url).netloc
         try:
             response = self._client.get(target, params=dict(query) or None)
@@ -184,8 +205,6 @@ class GitHubReader:
             raise ForgeUnreachable(f"{host} cannot be reached: {reason_of(error)}") from None
         answer = Answer(response.status_code, _decode(response), response.headers)
         _refuse_limits(host, answer)
-        if self._remembered is not None:
-            self._remembered[asked] = answer
         return answer
 
 

@@ -1,16 +1,63 @@
 """Compares a topology with the live forge before `pulumi up`: every problem at once, by reading only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 
-from gitops_infra.audit.checks import owner, people, repositories, token
-from gitops_infra.audit.findings import Finding, Severity, error
+from gitops_infra.audit.checks import (
+    apps,
+    branches,
+    code_owners,
+    environments,
+    keys,
+    owner,
+    people,
+    reality,
+    repositories,
+    requests,
+    rulesets,
+    token,
+    unmanaged,
+)
+from gitops_infra.audit.findings import Finding, Severity, error, of_problem
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.identity import identify
-from gitops_infra.audit.scene import Known, Scene
-from gitops_infra.plan.model import Plan
+from gitops_infra.audit.known import Known
+from gitops_infra.audit.ownership import Owners
+from gitops_infra.audit.scene import Scene
+from gitops_infra.plan.build import plans as plan_topology
+from gitops_infra.plan.model import Environment
+from gitops_infra.plan.transition import problems
+from gitops_infra.topology.defaults import per_repository
+from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.topology import Topology
 
-CHECKS: tuple[Callable[[Scene], Iterator[Finding]], ...] = (token.check, repositories.check, people.check)
+AT_ONCE = 8
+"""Requests at the same time; GitHub allows 100 of one token."""
+SILENT = 2.0
+"""Seconds until the first line of progress."""
+BETWEEN = 10.0
+"""Seconds between two lines of progress."""
+
+EACH_REPOSITORY: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
+    token.check,
+    repositories.application,
+    code_owners.check,
+    rulesets.check,
+    keys.check,
+    people.names,
+    unmanaged.check,
+)
+EACH_PLANNED: tuple[Callable[[Scene, Environment], Iterator[Finding]], ...] = (
+    repositories.state,
+    branches.check,
+    people.reviewers,
+    people.machine_user,
+)
+EACH_ENVIRONMENT: tuple[Callable[[Scene, WantedEnvironment, Environment], Iterator[Finding]], ...] = (
+    environments.check,
+    reality.check,
+)
 
 BAD_TOKEN = error(
     "token",
@@ -19,19 +66,78 @@ BAD_TOKEN = error(
     "Make a new one (an App installation token lives one hour) and pass it by GITHUB_TOKEN or --token-file",
 )
 
+Task = Callable[[], Iterable[Finding]]
 
-def preflight(topology: Topology, plan: Plan, reader: GitHubReader, known: Known | None = None) -> tuple[Finding, ...]:
-    """All findings, errors first; empty when nothing stands in the way.
 
-    `known` is what the stack made already. A bad token or an absent owner is reported alone: nothing behind it can
-    be seen. Raises ForgeUnreachable when the forge gives no usable answer.
+def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is known
+    topology: Topology,
+    reader: GitHubReader,
+    known: Known | None = None,
+    *,
+    owners: Owners | None = None,
+    read_key: apps.KeyReader | None = None,
+    say: Callable[[str], None] | None = None,
+) -> tuple[Finding, ...]:
+    """All findings, errors first, then warnings; empty when nothing stands in the way and nothing is left alone.
+
+    `known` is what the stack made already, `owners` knows of other stacks, `read_key` reads the private key of an App
+    from the stack's configuration, `say` is given a line of progress when it takes longer than two seconds. A bad token
+    or an absent owner is reported alone: nothing behind it can be seen.
+
+    Raises ForgeUnreachable when the forge gives no usable answer, and TopologyError where there is no plan.
     """
+    plans, known = plan_topology(topology), known or Known()
     identity = identify(reader)
     if identity is None:
         return (BAD_TOKEN,)
-    scene = Scene(topology, plan, reader, identity, known or Known())
-    findings = list(owner.check(scene))
+    scenes = [
+        Scene(each, plan, reader, identity, known, owners or Owners())
+        for each, plan in zip(per_repository(topology), plans, strict=True)
+    ]
+    findings = list(owner.check(scenes[0]))
     if not any(finding.code == "owner-absent" for finding in findings):
-        for check in CHECKS:
-            findings.extend(check(scene))
-    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.severity is Severity.WARNING))
+        findings += map(of_problem, problems(known.outputs, *plans))
+        tasks: list[Task] = [
+            *_tasks(scenes),
+            *(partial(apps.check, *app, read_key, reader.url) for app in apps.apps(plans).items()),
+            partial(requests.check, reader, plans, known),
+        ]
+        findings += _run(tasks, say or (lambda _: None))
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: tuple(Severity).index(finding.severity)))
+
+
+def _tasks(scenes: Iterable[Scene]) -> Iterator[Task]:
+    for scene in scenes:
+        for each in EACH_REPOSITORY:
+            yield partial(each, scene)
+        for wanted, planned in scene.pairs:
+            yield from (partial(each, scene, planned) for each in EACH_PLANNED)
+            yield from (partial(each, scene, wanted, planned) for each in EACH_ENVIRONMENT)
+
+
+def _run(tasks: Sequence[Task], say: Callable[[str], None]) -> Iterator[Finding]:
+    """What the tasks find, in their order, several at a time; the first error ends the others."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="preflight") as pool:
+        running = [pool.submit(_listed, task) for task in tasks]
+        _wait(running, say)
+        if any(future.done() and not future.cancelled() and future.exception() for future in running):
+            pool.shutdown(wait=False, cancel_futures=True)
+    failed = next((error for future in running if not future.cancelled() and (error := future.exception())), None)
+    if failed is not None:
+        raise failed
+    yield from (finding for future in running for finding in future.result())
+
+
+def _listed(task: Task) -> list[Finding]:
+    return list(task())
+
+
+def _wait(running: Sequence["Future[list[Finding]]"], say: Callable[[str], None]) -> None:
+    """Until all are done or one has failed."""
+    patience = SILENT
+    while True:
+        done, pending = wait(running, patience, return_when=FIRST_EXCEPTION)
+        if not pending or any(future.exception() for future in done):
+            return
+        say(f"preflight: {len(done)} of {len(running)} checks done")
+        patience = BETWEEN

@@ -1,17 +1,23 @@
 """`gitops-infra preflight`."""
 
 import json
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gitops_infra.cli.failure import clear, extra
-from gitops_infra.cli.inputs import read_plan, read_token
+from gitops_infra.cli.failure import UserError, clear, extra
+from gitops_infra.cli.inputs import read_plans, read_token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitops_infra.audit.findings import Finding
-    from gitops_infra.audit.scene import Known
+    from gitops_infra.audit.known import Known
+    from gitops_infra.audit.ownership import Owners
+    from gitops_infra.recovery.pulumi_cli import Pulumi
 
 
 def preflight_command(  # noqa: PLR0913 - one parameter per option
@@ -30,7 +36,7 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON on standard output.")] = False,
 ) -> None:
     """Compare a topology with the live forge, read-only, before `pulumi up`. Exit code 1: there are errors."""
-    topology, plan = read_plan(file)
+    topology, _ = read_plans(file)
     with extra("cli"):
         from gitops_infra.audit.findings import Severity  # noqa: PLC0415 - httpx is an extra
         from gitops_infra.audit.github_client import (  # noqa: PLC0415 - as above
@@ -39,12 +45,20 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
             GitHubReader,
         )
         from gitops_infra.audit.preflight import preflight  # noqa: PLC0415 - as above
-    known = None if stack is None else _known(stack, cwd)
+    pulumi = None if stack is None else _pulumi(stack, cwd)
+    known = None if pulumi is None else _known(pulumi)
     with (
         clear(BadAddress, ForgeUnreachable),
-        GitHubReader(read_token(token_file), base_url) as reader,
+        GitHubReader(read_token(token_file), base_url, remember=True) as reader,
     ):
-        findings = preflight(topology, plan, reader, known)
+        findings = preflight(
+            topology,
+            reader,
+            known,
+            owners=_owners(pulumi or _pulumi("", cwd)),
+            read_key=None if pulumi is None else partial(_key, pulumi),
+            say=partial(typer.echo, err=True),
+        )
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if as_json:
         typer.echo(json.dumps({"errors": errors, "findings": [finding.as_dict() for finding in findings]}, indent=2))
@@ -53,12 +67,42 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
     raise typer.Exit(1 if errors else 0)
 
 
-def _known(stack: str, cwd: Path) -> "Known":
-    from gitops_infra.audit.known import read_known  # noqa: PLC0415 - `--help` need not load it
-    from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed  # noqa: PLC0415 - as above
+def _pulumi(stack: str, cwd: Path) -> "Pulumi":
+    from gitops_infra.recovery.pulumi_cli import Pulumi  # noqa: PLC0415 - `--help` need not load it
+
+    if not cwd.is_dir():
+        raise UserError(f"{cwd} is no folder. Give --cwd the folder of the Pulumi project")
+    return Pulumi(cwd, stack)
+
+
+def _known(pulumi: "Pulumi") -> "Known":
+    from gitops_infra.audit.known import read_known  # noqa: PLC0415 - as above
+    from gitops_infra.recovery.pulumi_cli import PulumiFailed  # noqa: PLC0415 - as above
 
     with clear(PulumiFailed):
-        return read_known(Pulumi(cwd, stack).export())
+        return read_known(pulumi.export())
+
+
+def _owners(pulumi: "Pulumi") -> "Owners":
+    """Other stacks of the backend; nobody where Pulumi is absent or not logged in: then it is no question of theirs."""
+    from gitops_infra.audit.ownership import Owners  # noqa: PLC0415 - as above
+    from gitops_infra.recovery.pulumi_cli import PulumiFailed  # noqa: PLC0415 - as above
+
+    def states() -> "Iterator[tuple[str, dict[str, Any]]]":
+        with suppress(PulumiFailed):
+            yield from pulumi.others()
+
+    return Owners(states)
+
+
+def _key(pulumi: "Pulumi", key: str) -> str | None:
+    """The secret value, through a pipe; None where the configuration has none."""
+    from gitops_infra.apps.vault import Vault  # noqa: PLC0415 - as above
+    from gitops_infra.recovery.pulumi_cli import PulumiFailed  # noqa: PLC0415 - as above
+
+    with clear(PulumiFailed):
+        vault = Vault(pulumi, key)
+        return vault.read() if vault.is_set() else None
 
 
 def _report(findings: "tuple[Finding, ...]", errors: int) -> None:

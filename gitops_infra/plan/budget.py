@@ -111,8 +111,13 @@ class Budget:
         return sum(number for call, number in self.calls.items() if call.writes)
 
 
-def budget(plans: Iterable[Plan]) -> Budget:
-    """The requests of a first `up` of the plans of one topology (`plan.build.plans`), which makes all of it."""
+def budget(plans: Iterable[Plan], made: Mapping[ResourceKind, int] | None = None) -> Budget:
+    """The requests of a first `up` of the plans of one topology (`plan.build.plans`), which makes all of it.
+
+    `made` says how many resources of each kind a stack has already: those are not made again. Changes of them are not
+    foreseen.
+    """
+    there = Counter(made or {})
     calls: Counter[Call] = Counter()
     by_kind: Counter[str] = Counter()
 
@@ -124,14 +129,18 @@ def budget(plans: Iterable[Plan]) -> Budget:
     plans = tuple(plans)
     spend("look-ups", *START, *_look_ups(plans), times=ROUNDS)
     for plan in plans:
-        new = resources(plan)
-        if plan.application.imported:
+        wanted = resources(plan)
+        new, there = wanted - there, there - wanted
+        if plan.application.imported and new[ResourceKind.REPOSITORY]:
             new[ResourceKind.REPOSITORY] -= 1
             spend(ResourceKind.REPOSITORY, *IMPORT)
         for kind, number in new.items():
             spend(kind, *_create(kind, plan.owner_kind), times=number)
-        selected = sum(bool(each.actions and each.actions.enabled) for each in plan.repositories)
-        spend(ResourceKind.ACTIONS, *SELECTION, times=selected)
+        selected = sum(
+            each.actions is not None and each.actions.enabled and each.actions.patterns is not None
+            for each in plan.repositories
+        )
+        spend(ResourceKind.ACTIONS, *SELECTION, times=min(selected, new[ResourceKind.ACTIONS]))
     spent = {name: number for name, number in sorted(by_kind.items()) if number}
     return Budget({call: calls[call] for call in sorted(calls) if calls[call]}, spent)
 

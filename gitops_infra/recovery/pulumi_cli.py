@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 TAIL = 12
+STACKS = 100
+"""Stacks that are read when another one is looked for."""
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
 
 
@@ -56,6 +58,20 @@ class Pulumi:
         """The exported stack; secrets stay encrypted. Raises PulumiFailed."""
         document: dict[str, Any] = json.loads(self.on_stack("stack", "export"))
         return document
+
+    def others(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """`project/stack` and export of each other stack of the backend, 100 at most. Raises PulumiFailed."""
+        listed = json.loads(self.run("stack", "ls", "--all", "--json"))
+        names = [str(entry.get("name")) for entry in listed]
+        own = self.full_name() if self.stack else None
+        for name in names[:STACKS]:
+            short = "/".join(name.split("/")[-2:])
+            if short != own:
+                yield short, json.loads(self.run("stack", "export", "--stack", name))
+
+    def full_name(self) -> str:
+        """`project/stack`. Raises PulumiFailed."""
+        return f"{self.project()}/{self.stack.rpartition('/')[2]}"
 
     def backend(self) -> str:
         """Address of the backend that is logged in to. Raises PulumiFailed."""

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gitops_infra.audit.github_client import GitHubReader
+from gitops_infra.audit.known import Known
+from gitops_infra.audit.ownership import Owners
 from gitops_infra.audit.preflight import preflight
-from gitops_infra.audit.scene import Known
-from gitops_infra.plan.build import plan
 from gitops_infra.sandbox.forge.model import EnvironmentRecord, Ruleset
 from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.topology.validate import validate
@@ -67,10 +67,12 @@ def topology(**changes: Any) -> dict[str, Any]:
 def check(forge: Sandbox) -> Preflight:
     """Runs a preflight, by default with the App's token, and gives the report's lines."""
 
-    def run(*, token: str | None = None, known: Known | None = None, **changes: Any) -> list[str]:
+    def run(
+        *, token: str | None = None, known: Known | None = None, owners: Owners | None = None, **changes: Any
+    ) -> list[str]:
         wanted = validate(topology(**changes))
-        with GitHubReader(token or forge.app_token("provisioner"), forge.url) as reader:
-            return [str(finding) for finding in preflight(wanted, plan(wanted), reader, known)]
+        with GitHubReader(token or forge.app_token("provisioner"), forge.url, remember=True) as reader:
+            return [str(finding) for finding in preflight(wanted, reader, known, owners=owners)]
 
     return run
 

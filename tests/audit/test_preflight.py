@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-from gitops_infra.audit.known import read_known
-from gitops_infra.audit.scene import Known
+import pytest
+
+from gitops_infra.audit.known import Known, read_known
+from gitops_infra.plan.resources import ResourceKind
 from gitops_infra.sandbox.forge.server import Sandbox
 
 Preflight = Callable[..., list[str]]
 
+URN = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"
+STAGING = {"branch": "env/staging"}
 PERSONAL = (
     "warning: token: it is a personal token of olivia, and deploy keys made with it die with it. "
     "Provision with a GitHub App installation token. [personal-token]"
@@ -88,7 +92,8 @@ def test_a_token_that_cannot_see_the_application_reads_as_absent(check: Prefligh
 
 
 def test_a_new_application_that_is_there_already_is_reported(check: Preflight) -> None:
-    assert check(application={"existing": False}) == [
+    granted = [{"team": "platform", "role": "maintain"}]
+    assert check(application={"existing": False, "grants": granted}) == [
         (
             "error: repository acme/shop: it is there already, and the topology makes it. Set `existing: true` to "
             "protect it as it is, or choose another name. [repository-exists]"
@@ -202,6 +207,12 @@ def test_a_price_plan_that_the_owner_does_not_have_is_reported(forge: Sandbox, c
             "`github_plan: team`, or upgrade; protections that are not paid for are dropped without a word. "
             "[price-plan]"
         ),
+        (
+            "error: environment production of acme/shop: GitHub would leave out required_reviewers, "
+            "prevent_self_review, no_admin_bypass: the owner has the price plan `team` and the repository is private. "
+            "Declare `github_plan` and `visibility` as they are: what cannot be held is then refused, or accepted by "
+            "name. [protection-dropped]"
+        ),
         PERSONAL,
     ]
 
@@ -255,10 +266,34 @@ def test_names_that_a_stack_made_are_read_from_its_export() -> None:
             "type": "github:index/repositoryRuleset:RepositoryRuleset",
             "inputs": {"repository": "shop", "name": "gitops: Main"},
         },
-        {"type": "pulumi:pulumi:Stack"},
+        {
+            "type": "github:index/repositoryDeployKey:RepositoryDeployKey",
+            "inputs": {"repository": "shop-env-staging", "title": "Writer"},
+        },
+        {
+            "type": "github:index/repository:Repository",
+            "inputs": {"name": "replaced"},
+            "delete": True,
+        },
+        {
+            "urn": URN,
+            "type": "pulumi:pulumi:Stack",
+            "outputs": {"environments": {"staging": {"branch": "env/staging"}}},
+        },
     ]
     assert read_known({"deployment": {"resources": resources}}) == Known(
         repositories={"shop-env-staging"},
         environments={("shop", "staging")},
         rulesets={("shop", "gitops: main")},
+        deploy_keys={("shop-env-staging", "writer")},
+        resources=dict.fromkeys(
+            (ResourceKind.REPOSITORY, ResourceKind.ENVIRONMENT, ResourceKind.RULESET, ResourceKind.DEPLOY_KEY), 1
+        ),
+        outputs={"staging": STAGING},
+        stack="shop/dev",
     )
+
+
+@pytest.mark.parametrize("document", [{}, {"deployment": None}, {"deployment": {"resources": [None, {}]}}])
+def test_an_empty_stack_has_made_nothing(document: dict[str, object]) -> None:
+    assert read_known(document) == Known()

@@ -21,6 +21,7 @@ def forge(tmp_path: Path) -> Iterator[Sandbox]:
         running.add_organization("acme", owners=["olivia"], price_plan="enterprise")
         running.add_team("acme", "platform", ["rita"])
         running.add_repository("acme/shop", auto_init=True)
+        running.grant("acme/shop", "acme/platform", "write")
         yield running
 
 

@@ -45,7 +45,7 @@ def _organisation(scene: Scene) -> Iterator[Finding]:
     answer = scene.reader.get("/orgs/{}", scene.plan.owner)
     if not answer.ok or not isinstance(answer.data, dict):
         return
-    yield from _price_plan(scene, (answer.data.get("plan") or {}).get("name"))
+    yield from _price_plan(scene)
     if scene.makes_keys and answer.data.get("deploy_keys_enabled_for_repositories") is False:
         yield error(
             f"organisation {scene.plan.owner}",
@@ -67,11 +67,21 @@ def _user(scene: Scene) -> Iterator[Finding]:
             f"Use a token of {scene.plan.owner}",
         )
         return
-    yield from _price_plan(scene, scene.identity.price_plan)
+    yield from _price_plan(scene)
 
 
-def _price_plan(scene: Scene, name: str | None) -> Iterator[Finding]:
-    live = PLAN_NAMES.get((name or "").lower())
+def live_price_plan(scene: Scene) -> PricePlan | None:
+    """The owner's price plan as the forge tells it; None where it does not: GitHub shows it to owners only."""
+    login = scene.identity.login
+    if login is not None and login.lower() == scene.plan.owner.lower():
+        return PLAN_NAMES.get((scene.identity.price_plan or "").lower())
+    answer = scene.reader.get("/orgs/{}", scene.plan.owner)
+    found = answer.data if answer.ok and isinstance(answer.data, dict) else {}
+    return PLAN_NAMES.get(str((found.get("plan") or {}).get("name", "")).lower())
+
+
+def _price_plan(scene: Scene) -> Iterator[Finding]:
+    live = live_price_plan(scene)
     declared = scene.plan.price_plan
     if live is not None and RANK.index(live) < RANK.index(declared):
         yield error(

@@ -85,7 +85,7 @@ class Story:
             self.screen.step(f"{self.cast.full_name} and its owner") as notes,
             GitHubReader(self.cast.provisioner, self.sandbox.url) as reader,
         ):
-            findings = preflight(self.topology, self.plan, reader)
+            findings = preflight(self.topology, reader)
             notes.append("nothing stands in the way")
         for finding in findings:
             self.screen.say(str(finding))
