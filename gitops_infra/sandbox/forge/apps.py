@@ -164,6 +164,15 @@ def uninstall(store: Store, installation: Installation) -> None:
     store.delete(installation)
 
 
+def delete(store: Store, app: App) -> None:
+    """Removes the App, its keys and all its installations. Rulesets go on naming it, and nobody is it any more."""
+    for installation in [i for i in store.installations.values() if i.app_id == app.id]:
+        uninstall(store, installation)
+    for code in [c for c in store.manifest_codes.values() if c.app_id == app.id]:
+        store.delete(code)
+    store.delete(app)
+
+
 def set_permissions(store: Store, app: App, permissions: Mapping[str, str], *, accepted: bool) -> None:
     """Changes what the App asks for. Less holds at once everywhere; more only where the account has accepted it.
 

@@ -39,6 +39,7 @@ METHODS = (
     "approve_token",
     "app",
     "create_app",
+    "delete_app",
     "app_key",
     "revoke_app_keys",
     "install",

@@ -13,6 +13,8 @@ ACTIONS_APP_ID = 15368
 """The GitHub Actions App: every job token of every workflow acts as it."""
 
 LEVELS = ("read", "write", "admin")
+OTHER_NAMES = {"variables": "actions_variables"}
+"""Permission -> what GitHub's interface calls it in Apps and their tokens."""
 
 ROLE_FOR: Mapping[tuple[str, str], Role] = {
     # permission and level -> the weakest repository role of a user who may do it.
@@ -316,8 +318,8 @@ def may(store: Store, identity: Identity, repository: Repository, permission: st
 
 
 def grants(permissions: Mapping[str, str], permission: str, level: str) -> bool:
-    """Whether a permission map holds `permission` at least at `level`."""
-    held = permissions.get(permission)
+    """Whether a permission map holds `permission`, under either of its names, at least at `level`."""
+    held = permissions.get(permission) or permissions.get(OTHER_NAMES.get(permission, ""))
     return held in LEVELS and LEVELS.index(held) >= LEVELS.index(level)
 
 

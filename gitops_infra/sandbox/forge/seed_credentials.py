@@ -101,6 +101,11 @@ class Credentials(Lookup):
         with self.store.transaction():
             return apps.create(self.store, self.account(owner), slug, permissions=permissions, public=public)
 
+    def delete_app(self, app: App | str) -> None:
+        """Removes the App with its keys, installations and tokens."""
+        with self.store.transaction():
+            apps.delete(self.store, self.find_app(app))
+
     def app_key(self, app: App | str) -> str:
         """A new private key of the App (or its slug) as PEM text, PKCS#1; its older ones stay valid."""
         with self.store.transaction():

@@ -93,6 +93,42 @@ def show(visit: Visit) -> Page:
     )
 
 
+def settings(visit: Visit) -> Page:
+    """The App's settings for its owner: the fingerprints of its private keys, and a button for a new one."""
+    app = _owned_app(visit)
+    keys = "".join(f"<li><code>{text(key.fingerprint)}</code>" for key in app.keys)
+    people = _owners(visit.store, visit.store.accounts[app.owner_id])
+    return page(
+        f"Settings of {app.name}",
+        f"<p>App ID: {app.id}. Client ID: {text(app.client_id)}.</p><h2>Private keys</h2><ul>{keys}</ul>"
+        f'<form method=post action="{text(visit.request.path)}/keys">{_act_as(people)}'
+        f"<p><button type=submit>Generate a private key</button></p></form>"
+        f'<p><a href="/apps/{text(app.slug)}/installations/new">Install App</a></p>',
+    )
+
+
+def generate_key(visit: Visit) -> Page:
+    """A new private key, as the file that GitHub has the browser save."""
+    app = _owned_app(visit)
+    people = _owners(visit.store, visit.store.accounts[app.owner_id])
+    _chosen(people, visit.form.get("act_as", ""), f"manage {app.name}")
+    try:
+        pem = apps.add_key(visit.store, app)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from None
+    name = f"{app.slug}.private-key.pem"
+    headers = {"Content-Type": "application/x-pem-file", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Page(200, pem, headers)
+
+
+def _owned_app(visit: Visit) -> App:
+    """The App of the path. Under `/organizations/{org}` it must be the organisation's. Raises Refusal 404."""
+    app = _app(visit)
+    if "org" in visit.parameters and app.owner_id != _organization(visit).id:
+        raise not_found()
+    return app
+
+
 def new_installation(visit: Visit) -> Page:
     """A form to install the App on an account, or to change what an installation reaches."""
     app = _app(visit)
@@ -187,11 +223,14 @@ def _act_as(people: Iterable[Account]) -> str:
 
 _INSTALL = ("/apps/{slug}/installations/new", "/github-apps/{slug}/installations/new")
 """The second is the path of GitHub Enterprise Server, where `/apps` is taken."""
+_SETTINGS = ("/settings/apps/{slug}", "/organizations/{org}/settings/apps/{slug}")
 PAGES: Pages = {
     ("GET", "/settings/apps/new"): new_of_user,
     ("POST", "/settings/apps/new"): posted_for_user,
     ("GET", "/organizations/{org}/settings/apps/new"): new_of_organization,
     ("POST", "/organizations/{org}/settings/apps/new"): posted_for_organization,
+    **{("GET", path): settings for path in _SETTINGS},
+    **{("POST", f"{path}/keys"): generate_key for path in _SETTINGS},
     ("GET", "/apps/{slug}"): show,
     ("GET", "/github-apps/{slug}"): show,
     **{("GET", path): new_installation for path in _INSTALL},

@@ -196,6 +196,22 @@ def test_what_the_installation_page_refuses(
     assert not forge.store.installations
 
 
+def test_an_owner_takes_a_second_private_key_from_the_settings_page(forge: Sandbox, browser: httpx.Client) -> None:
+    app = forge.create_app("acme", "robot", {"contents": "write"})
+    forge.app_key(app)
+    path = "/organizations/acme/settings/apps/robot"
+    assert browser.post(f"{path}/keys", data={"act_as": "dana"}).status_code == 403
+    answer = browser.post(f"{path}/keys", data={"act_as": "olivia"})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="robot.private-key.pem"'
+    assert answer.text.startswith("-----BEGIN RSA PRIVATE KEY-----\n")
+    page = browser.get(path).text
+    assert [key.fingerprint in page for key in app.keys] == [True, True]
+    assert "PRIVATE KEY" not in page
+    token = jwt.encode({"iss": app.client_id, "iat": int(NOW), "exp": int(NOW) + 60}, answer.text, algorithm="RS256")
+    assert browser.get("/api/v3/app", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert browser.get("/organizations/dana/settings/apps/robot").status_code == 404
+
+
 def test_pages_do_not_stand_in_for_the_rest_interface(browser: httpx.Client) -> None:
     assert browser.get("/apps/none").headers["Content-Type"].startswith("text/html")
     assert browser.get("/api/v3/apps/none").json()["message"] == "Not Found"

@@ -262,6 +262,23 @@ def test_a_token_ends_itself_its_installation_and_all_of_an_uninstalled_app(
     assert app.get("/app/installations").json() == []
 
 
+def test_a_deleted_app_is_unknown_and_its_tokens_are_worthless(
+    forge: Sandbox, client: Client, robot: App, as_app: Any
+) -> None:
+    app, token = as_app(robot), client(token=forge.app_token(robot))
+    forge.delete_app(robot)
+    assert message(app.get("/app")) == (404, "Integration not found")
+    assert message(token.get("/repos/acme/shop")) == (401, "Bad credentials")
+    assert not forge.store.installations
+
+
+@pytest.mark.parametrize("name", ["variables", "actions_variables"])
+def test_repository_variables_have_two_names(forge: Sandbox, client: Client, name: str) -> None:
+    token = client(token=forge.app_token(forge.app("acme", "robot", {name: "write"})))
+    body = {"name": "REGION", "value": "eu"}
+    assert token.post("/repos/acme/shop/actions/variables", json=body).status_code == 201
+
+
 def test_fewer_permissions_hold_at_once_and_more_only_when_accepted(forge: Sandbox, client: Client, robot: App) -> None:
     token = client(token=forge.app_token(robot))
     content = {"message": "x", "content": "eA=="}
