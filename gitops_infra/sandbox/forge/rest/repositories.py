@@ -59,8 +59,9 @@ CREATE_FIELDS = {
     "team_id": int,
     "gitignore_template": str,
     "license_template": str,
+    "security_and_analysis": dict,
 }
-# The provider repeats the settings of a creation in its PATCH; the service ignores those three there.
+# The provider repeats the settings of a creation in its PATCH; GitHub ignores `auto_init` and both templates there.
 UPDATE_FIELDS = {**CREATE_FIELDS, "default_branch": str, "archived": bool}
 VISIBILITIES = ("private", "public", "internal")
 TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
@@ -79,9 +80,7 @@ def create_own(call: Call) -> Response:
 
 def _create(call: Call, owner: Account) -> Response:
     body = call.fields("Repository", CREATE_FIELDS, required="name")
-    for name in ("gitignore_template", "license_template"):
-        if body.get(name):
-            raise invalid("Repository", name, f"stand-in has no {name}")
+    _check_available(body, ("gitignore_template", "license_template", "security_and_analysis"))
     visibility = body.get("visibility") or ("private" if body.get("private") else "public")
     repository = make(call.store, owner, body["name"], visibility=visibility, auto_init=bool(body.get("auto_init")))
     _change_settings(repository, body)
@@ -91,6 +90,13 @@ def _create(call: Call, owner: Account) -> Response:
         call.store.save(team)
     call.store.save(repository)
     return Response(201, full_shape(call, repository))
+
+
+def _check_available(body: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Raises Refusal 422 for a setting that GitHub would act on and this forge would not."""
+    for name in names:
+        if body.get(name):
+            raise invalid("Repository", name, f"stand-in has no {name}")
 
 
 def future_owner(call: Call, login: str | None) -> Account:
@@ -201,6 +207,7 @@ def update(call: Call) -> Response:
     """Changes settings, name, visibility or default branch (which must exist), archives or revives."""
     repository = call.repository("administration", "write", even_archived=True)
     body = call.fields("Repository", UPDATE_FIELDS)
+    _check_available(body, ("security_and_analysis",))
     if repository.archived and body.get("archived") is not False:
         raise Refusal(403, "Repository was archived so is read-only.")
     owner = call.store.accounts[repository.owner_id]

@@ -66,6 +66,25 @@ def test_an_archived_repository_has_no_vulnerability_alerts(client: Client) -> N
     assert adam.get(path).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("license_template", "mit"),
+        ("gitignore_template", "C++"),
+        ("security_and_analysis", {"secret_scanning": {"status": "enabled"}}),
+    ],
+)
+def test_a_setting_that_the_forge_would_not_act_on_is_refused_by_name(
+    client: Client, name: str, value: str | dict[str, dict[str, str]]
+) -> None:
+    olivia = client("olivia")
+    answer = olivia.post("/orgs/acme/repos", json={"name": "api", name: value})
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (422, f"stand-in has no {name}")
+    assert olivia.get("/repos/acme/api").status_code == 404
+    changed = olivia.patch("/repos/acme/shop", json={name: value}).status_code
+    assert changed == (422 if name == "security_and_analysis" else 200)  # GitHub ignores templates in an update
+
+
 def test_everybody_may_fork_what_is_public(client: Client) -> None:
     adam = client("adam")
     assert adam.get("/repos/acme/shop").json()["allow_forking"] is False
