@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gitops_infra.plan.actors import Actor, ActorKind, Mechanism, Operation, Prediction, secrets_of
 from gitops_infra.plan.model import CredentialKind, Environment, Plan, RefKind, Repository
 from gitops_infra.plan.predictor import Level, Predictor, kind_of_ref
-from gitops_infra.topology.vocabulary import OwnerKind, RepositoryRole
+from gitops_infra.topology.vocabulary import Isolation, OwnerKind, RepositoryRole
 
 __all__ = [
     "Actor",
@@ -42,7 +42,8 @@ _MAKES_KEYS = {
 """Who can make what a credential is made of."""
 
 _MOVES = (Operation.CREATE, Operation.PUSH, Operation.PUSH_FOREIGN)
-_BREAKS = (Operation.FORCE_PUSH, Operation.DELETE, Operation.MERGE_REVIEWED, Operation.MERGE_UNREVIEWED)
+_BREAKS = (Operation.FORCE_PUSH, Operation.DELETE)
+_MERGES = (Operation.MERGE_REVIEWED, Operation.MERGE_UNREVIEWED)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Reach:
     movers: tuple[str, ...]
     """May create its branch or move it forward."""
     breakers: tuple[str, ...]
-    """May move it otherwise: force, delete, or merge a pull request into it."""
+    """May force or delete it, or merge a pull request into it without being a mover. An App that moves the branch can
+    merge into it too, which is one more way forward for the same."""
     secret_readers: tuple[str, ...]
     """May read its secrets, once its approvers agree."""
 
@@ -121,7 +123,15 @@ def reach(plan: Plan) -> tuple[Reach, ...]:
             str(actor) for actor in everybody if predictor.predict(actor, application, secrets, operation).allowed
         )
 
-    return tuple(Reach(each.name, able(each, _MOVES), able(each, _BREAKS), reads(each)) for each in plan.environments)
+    def breakers(environment: Environment, movers: tuple[str, ...]) -> tuple[str, ...]:
+        breaking = able(environment, _BREAKS)
+        return tuple(each for each in able(environment, _BREAKS + _MERGES) if each in breaking or each not in movers)
+
+    return tuple(
+        Reach(each.name, movers, breakers(each, movers), reads(each))
+        for each in plan.environments
+        for movers in (able(each, _MOVES),)
+    )
 
 
 def undoers(plan: Plan) -> tuple[str, ...]:
@@ -155,6 +165,16 @@ def undoers(plan: Plan) -> tuple[str, ...]:
         for each in movable
         if each.credential is not None and each.credential.kind in _MAKES_KEYS
     ]
+    inside = [each.name for each in movable if each.repository == application.full_name]
+    if inside:
+        whose = f"credential of {inside[0]}" if len(inside) == 1 else f"credentials of {_listed(inside)}"
+        sentences.append(
+            f"The {whose} can write every branch and tag of {application.full_name} that no rule protects."
+        )
+    shared = [each.name for each in movable if each.isolation is Isolation.SHARED]
+    if shared:
+        moved = f"branch of {shared[0]}" if len(shared) == 1 else f"branches of {_listed(shared)}"
+        sentences.append(f"Every write deploy key of {application.full_name}, whoever made it, moves the {moved}.")
     for each in movable:
         if not each.policy.approvers:
             merged = f"Whoever can merge a workflow into {application.default_branch} can have it use the key of"
@@ -167,10 +187,14 @@ def undoers(plan: Plan) -> tuple[str, ...]:
 def sample_refs(plan: Plan, repository: Repository) -> tuple[str, ...]:
     """Full refs of that repository that stand for all: the protected branch, other ones, tags, and the rest."""
     heads = [f"refs/heads/{repository.default_branch}", "refs/heads/feature/x"]
-    if repository.full_name != plan.application.full_name:
-        heads += [each.ref for each in plan.environments if each.ref is not None]
-    else:
-        heads += [each.ref for each in plan.environments if each.ref and each.repository == repository.full_name]
+    application = repository.full_name == plan.application.full_name
+    heads += [
+        each.ref
+        for each in plan.environments
+        if each.ref is not None
+        # Of the application's branches those that are, or were before a move, an environment's; all in a small one.
+        and (not application or each.repository == repository.full_name or (each.former and each.former.state is None))
+    ]
     patterns = [ref for each in repository.rulesets if each.key == "release-tags" for ref in each.include]
     tags = [pattern.replace("*", "1").replace("?", "1") for pattern in patterns] or ["refs/tags/v1.0.0"]
     return tuple(dict.fromkeys([*heads, *tags, "refs/notes/commits"]))

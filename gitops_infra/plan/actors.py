@@ -38,6 +38,7 @@ class Operation(StrEnum):
     """A forward push of a commit of the default branch that has passed what the pushed branch asks for."""
     PUSH_FOREIGN = "push forward a commit that is not on the default branch"
     FORCE_PUSH = "force push"
+    """Back to a commit that was there before, and so has passed what the branch asks for: the worst case."""
     DELETE = "delete"
     CREATE = "create"
     MERGE_REVIEWED = "merge a pull request that is approved and green"

@@ -79,11 +79,11 @@ _REACH = {
 _FORBIDDEN_BY = {
     Operation.PUSH: ("update", "pull_request"),
     Operation.PUSH_FOREIGN: ("update", "pull_request", "required_checks", "required_deployments"),
-    Operation.FORCE_PUSH: ("update", "non_fast_forward", "pull_request", "required_checks", "required_deployments"),
+    Operation.FORCE_PUSH: ("update", "non_fast_forward", "pull_request"),
     Operation.DELETE: ("deletion",),
     Operation.CREATE: ("creation", "pull_request"),
-    Operation.MERGE_REVIEWED: ("update",),
-    Operation.MERGE_UNREVIEWED: ("update", "pull_request"),
+    Operation.MERGE_REVIEWED: ("update", "required_deployments"),
+    Operation.MERGE_UNREVIEWED: ("update", "pull_request", "required_deployments"),
 }
 """Rules, each of which refuses the operation for whoever does not bypass its ruleset."""
 
@@ -117,6 +117,7 @@ class Predictor:
         self.repositories = {each.full_name: each for each in plan.repositories}
         """By full name, the application first."""
         self._environments = {each.name: each for each in plan.environments}
+        self._machine_users = {_machine_user(each.credential) for each in plan.environments} - {None}
 
     def predict(self, actor: Actor, repository: str, ref: str, operation: Operation) -> Prediction:
         """As `access.predict`."""
@@ -176,12 +177,36 @@ class Predictor:
             broken = next((rule for rule in _FORBIDDEN_BY[operation] if _forbids(ruleset.rules, rule)), None)
             if broken is None:
                 continue
-            if not any(_bypasses(entry, actor, level, self.credential(actor)) for entry in ruleset.bypass):
+            if not any(self._bypasses(entry, actor, level) for entry in ruleset.bypass):
                 return Prediction(allowed=False, rule=f"{ruleset.name}: {broken}", mechanism=Mechanism.RULESET)
             bypassed.append(f"{ruleset.name}: {broken}")
         if bypassed:
             return Prediction(allowed=True, rule=", ".join(bypassed), mechanism=Mechanism.BYPASS)
         return Prediction(allowed=True, rule="no rule", mechanism=Mechanism.NOTHING)
+
+    def _bypasses(self, entry: BypassActor, actor: Actor, level: Level) -> bool:
+        """Whether that entry of a bypass list means the actor.
+
+        For a deploy key it is enough that it is one: it authenticates to its own repository only, so who comes this
+        far has a key of the very repository. Whoever has a role may be in any team, and may be any user who is no
+        machine user of the plan: the worst case. Apps that move no branch of the plan are no actors.
+        """
+        credential, person = self.credential(actor), actor.kind in _ROLES
+        match entry.kind:
+            case BypassKind.DEPLOY_KEY:
+                return credential is not None and credential.kind is CredentialKind.DEPLOY_KEY
+            case BypassKind.REPOSITORY_ROLE:
+                return person and level.rank >= _ROLE_IDS.get(entry.id or 0, Level.ADMIN).rank
+            case BypassKind.ORGANIZATION_ADMIN:
+                return actor.kind is ActorKind.OWNER
+            case BypassKind.INTEGRATION:
+                own = credential is not None and credential.kind is CredentialKind.APP and credential.app == entry.id
+                return own or (actor.kind in _JOBS and entry.id == ACTIONS_APP)
+            case BypassKind.USER:
+                named = (entry.id, entry.login)
+                return named == _machine_user(credential) or (person and named not in self._machine_users)
+            case BypassKind.TEAM:
+                return person
 
     def _read_secret(self, actor: Actor, repository: Repository, secret: str) -> Prediction:
         """Only a job reads a secret, and only a job of a ref that the environment's policy admits."""
@@ -210,6 +235,13 @@ class Predictor:
         return self._environments[name]
 
 
+def _machine_user(credential: Credential | None) -> tuple[int | None, str | None] | None:
+    """Id and login of the machine user that the credential is; None for any other."""
+    if credential is None or credential.kind is not CredentialKind.MACHINE_USER:
+        return None
+    return credential.user_id, credential.user
+
+
 def _names(ruleset: Ruleset, ref: str) -> bool:
     included = any(matches(pattern, ref) for pattern in ruleset.include)
     return included and not any(matches(pattern, ref) for pattern in ruleset.exclude)
@@ -219,26 +251,3 @@ def _forbids(rules: Rules, rule: str) -> bool:
     if rule == "pull_request":
         return rules.pull_request is not None
     return bool(getattr(rules, rule))
-
-
-def _bypasses(entry: BypassActor, actor: Actor, level: Level, credential: Credential | None) -> bool:
-    """Whether that entry of a bypass list means the actor. Other users, and teams, are no actor of a plan.
-
-    For a deploy key it is enough that it is one: it authenticates to its own repository only, so who comes this far
-    has a key of the very repository.
-    """
-    match entry.kind:
-        case BypassKind.DEPLOY_KEY:
-            return credential is not None and credential.kind is CredentialKind.DEPLOY_KEY
-        case BypassKind.REPOSITORY_ROLE:
-            return actor.kind in _ROLES and level.rank >= _ROLE_IDS.get(entry.id or 0, Level.ADMIN).rank
-        case BypassKind.ORGANIZATION_ADMIN:
-            return actor.kind is ActorKind.OWNER
-        case BypassKind.INTEGRATION:
-            own = credential is not None and credential.kind is CredentialKind.APP and credential.app == entry.id
-            return own or (actor.kind in _JOBS and entry.id == ACTIONS_APP)
-        case BypassKind.USER:
-            user = credential is not None and credential.kind is CredentialKind.MACHINE_USER
-            return user and credential is not None and (entry.id, entry.login) == (credential.user_id, credential.user)
-        case _:
-            return False

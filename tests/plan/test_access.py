@@ -20,7 +20,7 @@ from gitops_infra.plan.access import (
     undoers,
 )
 from gitops_infra.plan.build import plan
-from gitops_infra.plan.model import Plan, Rules
+from gitops_infra.plan.model import BypassActor, BypassKind, Plan, Rules
 from gitops_infra.plan.predictor import matches
 from gitops_infra.topology.topology import Topology
 
@@ -250,6 +250,53 @@ def test_everybody_who_can_undo_the_rules_is_listed(topology: Callable[..., Topo
         "Whoever can read the stack's state and decrypt its secrets holds the private keys of staging and production.",
         "Whoever can merge a workflow into main can have it use the key of staging: no approval is required.",
     )
+
+
+def test_what_remains_writable_beside_branches_in_the_application_is_listed(topology: Callable[..., Topology]) -> None:
+    """The worst of `branch` isolation, and of `shared` what makes it degraded."""
+    shared = {"kind": "staging", "isolation": "shared", "accept_shared_bypass": True}
+    app = {"isolation": "branch", "writer": {"app": 17, "key": "app"}}
+    more = [{"name": "one", **shared}, {"name": "two", **shared}]
+    sentences = undoers(plan(topology(production=app, more=more)))
+    assert (
+        "The credentials of production, one and two can write every branch and tag of acme/shop that no rule protects."
+    ) in sentences
+    assert "Every write deploy key of acme/shop, whoever made it, moves the branches of one and two." in sentences
+    assert (
+        "Whoever manages the GitHub App 17 can make it another private key, and move the branch of production with that."
+    ) in sentences
+
+
+def test_an_app_merges_into_the_branch_that_it_moves_and_breaks_nothing_with_that(
+    topology: Callable[..., Topology],
+) -> None:
+    """A merge goes forward too. An SSH key merges nothing, and everybody else neither."""
+    app = {"isolation": "branch", "writer": {"app": 17, "key": "app"}}
+    made = plan(topology(staging=app))
+    mergers = {row.actor for row in matrix(made) if row.ref == ENV_STAGING and "merge" in row.operation and row.allowed}
+    assert mergers == {KEY_STAGING}
+    [staging, *_] = reach(made)
+    assert (staging.movers, staging.breakers) == ((KEY_STAGING,), ())
+
+
+@pytest.mark.parametrize(
+    ("bypass", "movers"),
+    [
+        (BypassActor(BypassKind.TEAM, 3), WRITERS),
+        (BypassActor(BypassKind.USER, 5, "somebody"), WRITERS),
+        (BypassActor(BypassKind.INTEGRATION, 99), set()),
+        (BypassActor(BypassKind.ORGANIZATION_ADMIN), {"owner"}),
+    ],
+)
+def test_a_bypass_that_the_plan_does_not_make_is_read_as_the_worst_case(
+    made: Plan, bypass: BypassActor, movers: set[str]
+) -> None:
+    """Whoever may write may be in that team, or be that user."""
+    staging, *others = made.environments
+    writers, *rest = staging.state.rulesets
+    opened = replace(staging.state, rulesets=(replace(writers, bypass=(bypass,)), *rest))
+    weak = replace(made, environments=(replace(staging, state=opened), *others))
+    assert set(reach(weak)[0].movers) == movers
 
 
 def test_admins_who_can_skip_the_gates_are_listed(topology: Callable[..., Topology]) -> None:
