@@ -119,7 +119,7 @@ def _failed(*problems: str) -> Refusal:
 
 def _conditions(value: Any, target: str) -> dict[str, Any]:
     if not value:
-        return {"ref_name": {"include": [], "exclude": []}}
+        return {}  # else a client that sent none reads some, and plans to remove them
     if not isinstance(value, dict) or set(value) - {"ref_name"} or not isinstance(value.get("ref_name"), dict):
         raise _invalid_request("Invalid property /conditions: the stand-in forge knows `ref_name` only.")
     names = {part: value["ref_name"].get(part) or [] for part in ("include", "exclude")}

@@ -57,6 +57,15 @@ def test_what_the_provider_sends_comes_back_whole() -> None:
     }
 
 
+def test_a_ruleset_without_conditions_answers_none_and_governs_nothing(forge: Sandbox) -> None:
+    """The provider's new client reads every ruleset again, and would plan to remove conditions nobody asked for."""
+    sent = {name: value for name, value in body().items() if name != "conditions"}
+    assert parse(sent)["conditions"] == parse(sent | {"conditions": None})["conditions"] == {}
+    now, number = forge.store.now(), forge.store.new_id()
+    made = Ruleset(number, forge.repository("acme/shop").id, created_at=now, updated_at=now, **parse(sent))
+    assert not matching(made, "refs/heads/main", "main")
+
+
 def test_every_rule_that_is_accepted_is_enforced() -> None:
     assert set(RULES) == set(_CHECKS)
 
