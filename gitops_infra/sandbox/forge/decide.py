@@ -36,6 +36,8 @@ class Verdict:
     bypassed_violations: tuple[str, ...] = ()
     found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Sentence -> offending commit ids, where a rule names some."""
+    refused_by: tuple[str, ...] = ()
+    """Names of the rulesets that refused it."""
 
 
 def decide(  # noqa: PLR0913  (the contract of every caller; all but five by keyword)
@@ -115,6 +117,7 @@ def _record(  # noqa: PLR0913, PLR0917  (the parts of the record)
             allowed=verdict.allowed,
             bypassed=list(verdict.bypassed),
             reason=" ".join(verdict.violations) or verdict.reason,
+            refused_by=list(verdict.refused_by),
         )
     )
 
@@ -167,6 +170,7 @@ def _by_rules(identity: Identity, question: Question) -> Verdict | None:
     """Rulesets in layers: each that governs the ref must pass or be bypassed; then workflow files."""
     found: dict[str, tuple[str, ...]] = {}
     bypassed: dict[str, list[str]] = {}
+    refused_by: list[str] = []
     for ruleset in governing(question.store, question.repository, question.update.ref):
         mode = _bypass_mode(identity, question, ruleset)
         if mode == "exempt":
@@ -176,8 +180,9 @@ def _by_rules(identity: Identity, question: Question) -> Verdict | None:
             against |= violations(question, rule)
         if against and mode:
             bypassed[ruleset.name] = list(against)
-        else:
+        elif against:
             found |= against
+            refused_by.append(ruleset.name)
     workflow = _workflow_refusal(identity, question)
     skipped = tuple(dict.fromkeys(sentence for sentences in bypassed.values() for sentence in sentences))
     names = tuple(bypassed)
@@ -192,6 +197,7 @@ def _by_rules(identity: Identity, question: Question) -> Verdict | None:
             message=message,
             reason=DECLINED,
             found=found,
+            refused_by=tuple(refused_by),
         )
     if workflow:
         return Verdict(allowed=False, bypassed=names, status=403, message=workflow, reason=workflow)

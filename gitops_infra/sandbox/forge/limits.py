@@ -196,10 +196,10 @@ class Meter:
 
 
 def _key(identity: Identity) -> Key:
-    """Whose budget it is: a user's tokens share one, so do all jobs of a repository."""
+    """Whose budget it is: a user's tokens share one, so do an installation's, and all jobs of a repository."""
     if identity.kind is IdentityKind.USER:
         return (IdentityKind.USER, identity.user_id)
-    return (identity.kind, identity.app_id, identity.repository_id)
+    return (identity.kind, identity.app_id, identity.installation_id, identity.repository_id)
 
 
 def _resource(request: Request) -> str:
@@ -211,7 +211,7 @@ def _whose(identity: Identity) -> str:
         return "127.0.0.1"
     if identity.kind is IdentityKind.USER:
         return f"user ID {identity.user_id}"
-    return f"installation ID {identity.app_id}"
+    return f"installation ID {identity.installation_id or identity.app_id}"
 
 
 def _support(now: float) -> str:

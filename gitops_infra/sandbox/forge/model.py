@@ -345,3 +345,5 @@ class PushRecord:
     bypassed: list[str]
     """Names of the rulesets that the actor bypassed."""
     reason: str
+    refused_by: list[str] = field(default_factory=list)
+    """Names of the rulesets that refused it."""

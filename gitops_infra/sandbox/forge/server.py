@@ -18,6 +18,7 @@ from gitops_infra.sandbox.forge.ledger import RecordedRequest
 from gitops_infra.sandbox.forge.listeners import HOST, Listener
 from gitops_infra.sandbox.forge.model import PullRequest, PushRecord
 from gitops_infra.sandbox.forge.pages import apps as app_pages
+from gitops_infra.sandbox.forge.pages import overview, repository
 from gitops_infra.sandbox.forge.pages.site import Site
 from gitops_infra.sandbox.forge.pulls import MergeResult
 from gitops_infra.sandbox.forge.responses import Response
@@ -69,7 +70,9 @@ class Sandbox(Seeding, Trouble):
         """The line of a known_hosts file that pins the SSH server."""
         self._ports = (http_port, ssh_port, tls_port if tls else None)
         self._git = GitService(self.store)
-        self._app = HttpApp(self.router, Site(self.store, [app_pages.PAGES]), self._git.asgi)
+        self._app = HttpApp(
+            self.router, Site(self.store, (app_pages.PAGES, overview.PAGES, repository.PAGES)), self._git.asgi
+        )
         self._listeners: list[Listener] = []
         self._background: list[asyncio.Task[None]] = []
         self._thread: threading.Thread | None = None

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gitops_infra.sandbox.forge.responses import Rendered, Response
 
@@ -12,6 +13,8 @@ POLICY = (
     " frame-ancestors 'none'; base-uri 'none'"
 )
 """No script and nothing from elsewhere. `form-action` is open: a confirmed form redirects to the user's own address."""
+
+STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,20 @@ def text(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
-def page(title: str, content: str, *, status: int = 200) -> Page:
-    """A page with a title and HTML content, which must be escaped already."""
+def page(title: str, content: str, *, status: int = 200, trail: str = "", refresh: int = 0) -> Page:
+    """A page with a title and HTML content, which must be escaped already.
+
+    `trail` is HTML too: where the page stands among the others. With `refresh` it is fetched again after so many
+    seconds.
+    """
+    again = f'<meta http-equiv=refresh content="{refresh}">' if refresh else ""
     return Page(
         status,
-        f"<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        f"<!doctype html>\n<html lang=en><head><meta charset=utf-8>{again}"
         f'<meta name=viewport content="width=device-width, initial-scale=1"><title>{text(title)}</title>'
-        f"<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}}"
-        f"table{{border-collapse:collapse}}td,th{{border:1px solid #767676;padding:.3rem .6rem;text-align:left}}"
-        f"label{{display:block;margin:.8rem 0}}button{{font:inherit;padding:.4rem 1rem}}</style></head>"
-        f"<body><main><h1>{text(title)}</h1>\n{content}\n</main></body></html>\n",
+        f"<style>{STYLE}</style></head>"
+        f"<body>{f'<nav aria-label=Place>{trail}</nav>' if trail else ''}"
+        f"<main><h1>{text(title)}</h1>\n{content}\n</main></body></html>\n",
     )
 
 

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gitops_infra.sandbox.forge.pages.html import Page, page, text
 from gitops_infra.sandbox.forge.responses import Refusal
 from gitops_infra.sandbox.forge.router import Request, path_pattern
 from gitops_infra.sandbox.forge.store import Store
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 LOG = logging.getLogger(__name__)
 
 
@@ -40,7 +41,9 @@ class Visit:
         return [value for field, value in fields if field == name]
 
 
-Pages = Mapping[tuple[str, str], Callable[[Visit], Page]]
+Show = Callable[[Visit], Page | None]
+Pages = Mapping[tuple[str, str], Show]
+"""Method and path template -> what shows the page, or None when the path means something else."""
 
 
 class Site:
@@ -49,7 +52,7 @@ class Site:
     def __init__(self, store: Store, tables: Iterable[Pages]) -> None:
         """Raises ValueError when two tables claim the same page."""
         self._store = store
-        self._pages: list[tuple[str, Any, Callable[[Visit], Page]]] = []
+        self._pages: list[tuple[str, Any, Show]] = []
         known: set[tuple[str, str]] = set()
         for table in tables:
             if taken := known & table.keys():
@@ -60,14 +63,18 @@ class Site:
     def answer(self, request: Request, base_url: str) -> Page | None:
         """The page, in one transaction; None when no page has this path. Never raises: a fault of ours is a 500."""
         wanted = "GET" if request.method == "HEAD" else request.method
+        if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOOPBACK:
+            return None  # a name that leads here from elsewhere: another site's page must not read this one
         for method, pattern, show in self._pages:
             if method == wanted and (match := pattern.match(request.path)):
                 parameters = {name: unquote(value) for name, value in match.groupdict().items()}
                 query = dict(parse_qsl(request.query_string, keep_blank_values=True))
-                return self._shown(show, Visit(self._store, request, parameters, query, base_url))
+                visit = Visit(self._store, request, parameters, query, base_url)
+                if (shown := self._shown(show, visit)) is not None:
+                    return shown
         return None
 
-    def _shown(self, show: Callable[[Visit], Page], visit: Visit) -> Page:
+    def _shown(self, show: Show, visit: Visit) -> Page | None:
         try:
             with self._store.transaction():
                 return show(visit)
