@@ -14,7 +14,6 @@ from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.repository import (
     RepositoryChildren,
     access,
-    actions_permissions,
     application_repository,
     imported_repository,
 )
@@ -87,8 +86,7 @@ class ApplicationRepository(pulumi.ComponentResource):
         written = files(place, plan, *made)
         self.protection: tuple[pulumi.CustomResource, ...] = rulesets(inside, plan.name, plan.rulesets, *made, *written)
         self.granted: tuple[pulumi.CustomResource, ...] = access(inside, plan, *made)
-        settings = () if children else actions_permissions(place, plan)
-        everything = (*(children.all if children else ()), *settings, *written, *self.protection, *self.granted)
+        everything = (*(children.all if children else ()), *written, *self.protection, *self.granted)
         self.retained: tuple[pulumi.CustomResource, ...] = everything if place.retain else ()
         self.name = after(plan.name, (*made, *self.protection))
         self.full_name = after(plan.full_name, (*made, *self.protection))

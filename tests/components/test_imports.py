@@ -29,11 +29,11 @@ def test_it_is_read_by_its_name_and_nothing_but_rules_is_made(record: Record, ap
     assert repository.deleted_with == ""
 
 
-def inputs_of_a_repository() -> set[str]:
+def inputs_of(args: type) -> set[str]:
     """As the engine calls them."""
-    import inspect  # noqa: PLC0415 - this test only
+    import inspect  # noqa: PLC0415 - this helper only
 
-    words = (name.split("_") for name in inspect.signature(github.RepositoryArgs).parameters)
+    words = (name.split("_") for name in inspect.signature(args).parameters)
     return {first + "".join(word.capitalize() for word in rest) for first, *rest in words}
 
 
@@ -48,25 +48,44 @@ def test_every_setting_that_is_not_named_is_ignored(
     """A setting that a later version of the provider adds is in the list as well."""
     recorded = record(lambda: ApplicationRepository("shop", application(**IMPORTED, **named)))
     repository = recorded.one("Repository")
-    assert set(repository.ignore_changes) == inputs_of_a_repository() - kept
+    assert set(repository.ignore_changes) == inputs_of(github.RepositoryArgs) - kept
     assert repository.inputs == {"name": "shop", **named}
 
 
-def test_actions_are_left_alone_until_they_are_named(record: Record, application: Build) -> None:
-    """A running CI goes on: no selection, no pinning, no change of the workflow token."""
-
-    def actions(**named: Any) -> dict[str, Any]:
-        recorded = record(lambda: ApplicationRepository("shop", application(**IMPORTED, **named)))
-        assert recorded.every("WorkflowRepositoryPermissions") == []
-        return {one.name: dict(one.inputs) for one in recorded.every("ActionsRepositoryPermissions")}
-
-    assert actions() == {}
-    assert actions(sha_pinning=True) == {
-        "shop-actions": {"repository": "shop", "enabled": True, "shaPinningRequired": True}
-    }
-    selected = actions(allowed_actions=["acme/*"])["shop-actions"]
-    assert "shaPinningRequired" not in selected
-    assert selected["allowedActionsConfig"]["patternsAlloweds"] == ["acme/*"]
+@pytest.mark.parametrize(
+    ("named", "inputs"),
+    [
+        pytest.param({}, None, id="nothing"),
+        pytest.param({"sha_pinning": True}, {"shaPinningRequired": True}, id="pinning"),
+        pytest.param(
+            {"allowed_actions": ["acme/*"]},
+            {
+                "allowedActions": "selected",
+                "allowedActionsConfig": {
+                    "githubOwnedAllowed": True,
+                    "verifiedAllowed": False,
+                    "patternsAlloweds": ["acme/*"],
+                },
+            },
+            id="selection",
+        ),
+    ],
+)
+def test_actions_are_left_alone_until_they_are_named(
+    record: Record, application: Build, named: dict[str, Any], inputs: dict[str, Any] | None
+) -> None:
+    """A running CI goes on. What is named is taken over too: the provider never writes only a part of it."""
+    recorded = record(lambda: ApplicationRepository("shop", application(**IMPORTED, **named)))
+    assert recorded.every("WorkflowRepositoryPermissions") == []
+    if inputs is None:
+        assert recorded.every("ActionsRepositoryPermissions") == []
+        return
+    actions = recorded.one("ActionsRepositoryPermissions")
+    assert actions.import_id == "shop"
+    assert actions.inputs == {"repository": "shop", **inputs}
+    ignored = inputs_of(github.ActionsRepositoryPermissionsArgs) - {"repository", *inputs}
+    assert set(actions.ignore_changes) == ignored
+    assert "enabled" in ignored
 
 
 def test_its_addresses_are_known(record: Record, application: Build) -> None:

@@ -115,24 +115,32 @@ def test_an_environment_does_not_start_before_its_foundation(record: Record, par
     [
         (
             {"part": "stagin", "foundation": FOUNDATION},
-            "  - part: 'stagin' is neither `foundation` nor an environment of the topology. Did you mean `staging`? "
-            "[unknown-part]",
+            (
+                "  - part: 'stagin' is neither `foundation` nor an environment of the topology. "
+                "Did you mean `staging`? [unknown-part]"
+            ),
         ),
         (
             {"part": "staging"},
-            "  - foundation: environment 'staging' alone needs to know which stack protects the default branch. Give "
-            "the full name of the stack of the part `foundation`, such as `organization/project/stack`. "
-            "[foundation-missing]",
+            (
+                "  - foundation: environment 'staging' alone needs to know which stack protects the default branch. "
+                "Give the full name of the stack of the part `foundation`, such as `organization/project/stack`. "
+                "[foundation-missing]"
+            ),
         ),
         (
             {"foundation": FOUNDATION},
-            "  - foundation: `foundation` names another stack's, and this one makes its own. Remove it, or set `part` "
-            "to one environment. [foundation-unused]",
+            (
+                "  - foundation: `foundation` names another stack's, and this one makes its own. Remove it, or set "
+                "`part` to one environment. [foundation-unused]"
+            ),
         ),
         (
             {"part": "foundation", "foundation": FOUNDATION},
-            "  - foundation: `foundation` names another stack's, and this one makes its own. Remove it, or set `part` "
-            "to one environment. [foundation-unused]",
+            (
+                "  - foundation: `foundation` names another stack's, and this one makes its own. Remove it, or set "
+                "`part` to one environment. [foundation-unused]"
+            ),
         ),
     ],
 )

@@ -85,7 +85,7 @@ def application_repository(place: Placement, plan: Repository) -> RepositoryChil
         )
         for label in plan.labels
     ]
-    return RepositoryChildren(made, actions_permissions(place, plan, made), tuple(extras))
+    return RepositoryChildren(made, _actions_permissions(place, plan, made), tuple(extras))
 
 
 def imported_repository(place: Placement, plan: Repository) -> RepositoryChildren:
@@ -94,15 +94,33 @@ def imported_repository(place: Placement, plan: Repository) -> RepositoryChildre
     given: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     made = github.Repository(
         place.child("repository"),
-        opts=place.taken_over(plan.name, ignore_changes=all_but(given)),
+        opts=place.taken_over(plan.name, ignore_changes=all_but(github.RepositoryArgs, given)),
         **given,
     )
-    return RepositoryChildren(made, actions_permissions(place, plan, made), ())
+    permissions = () if plan.actions is None else (_imported_actions(place, plan.name, plan.actions),)
+    return RepositoryChildren(made, permissions, ())
 
 
-def all_but(named: Iterable[str]) -> list[str]:
-    """Names, as the engine knows them, of every property of a repository but the named ones."""
-    properties = set(inspect.signature(github.RepositoryArgs).parameters) - set(named)
+def _imported_actions(place: Placement, repository: str, actions: Actions) -> github.ActionsRepositoryPermissions:
+    """The Actions permissions that the repository has, in which only what is named ever changes.
+
+    Imported too: the provider writes the selection with everything else, and would write an empty one. Deleting them
+    would allow all actions, so they are kept.
+    """
+    given = {key: value for key, value in _actions(actions).items() if value is not None and key != "enabled"}
+    return github.ActionsRepositoryPermissions(
+        place.child("actions"),
+        repository=repository,
+        opts=place.taken_over(
+            repository, ignore_changes=all_but(github.ActionsRepositoryPermissionsArgs, {"repository", *given})
+        ),
+        **given,
+    )
+
+
+def all_but(args: type, named: Iterable[str]) -> list[str]:
+    """Names, as the engine knows them, of every property of a resource's arguments but the named ones."""
+    properties = set(inspect.signature(args).parameters) - set(named)
     return sorted(re.sub(r"_([a-z])", lambda match: match[1].upper(), name) for name in properties)
 
 
@@ -112,7 +130,7 @@ def state_repository(place: Placement, plan: Repository) -> RepositoryChildren:
     Its description ends with the stack that owns it: whoever finds it taken learns by whom.
     """
     made = _repository(place, plan, STATE_SETTINGS, suffix=f" [stack {pulumi.get_project()}/{pulumi.get_stack()}]")
-    return RepositoryChildren(made, actions_permissions(place, plan, made), ())
+    return RepositoryChildren(made, _actions_permissions(place, plan, made), ())
 
 
 def access(place: Placement, plan: Repository, *after: pulumi.Resource) -> tuple[pulumi.CustomResource, ...]:
@@ -135,13 +153,13 @@ def _repository(
     )
 
 
-def actions_permissions(
-    place: Placement, plan: Repository, made: github.Repository | None = None
+def _actions_permissions(
+    place: Placement, plan: Repository, made: github.Repository
 ) -> tuple[pulumi.CustomResource, ...]:
-    """What the plan says of Actions and of the workflow token; nothing where it leaves them alone."""
+    """What the plan says of Actions and of the workflow token in a new repository."""
     if plan.actions is None:
         return ()
-    options = place.options() if made is None else place.options(made, deleted_with=made)
+    options = place.options(made, deleted_with=made)
     children: list[pulumi.CustomResource] = [
         github.ActionsRepositoryPermissions(
             place.child("actions"), repository=plan.name, opts=options, **_actions(plan.actions)
