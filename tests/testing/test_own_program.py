@@ -39,6 +39,10 @@ OPEN_SECRET = """
 pulumi.export("pager", pulumi.Output.unsecret(config.require_secret("pagerToken")))
 """
 
+PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
+MESSAGE = PAGE.read_text(encoding="utf-8").partition("```text\n")[2].partition("```")[0]
+"""What docs/testing.md shows for a second write key."""
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -77,16 +81,7 @@ def test_its_own_tests_pass(run: Run) -> None:
         (
             SECOND_WRITE_KEY,
             "test_only_jobs_of_production_move_its_branch",
-            (
-                (
-                    "acme/billing-env-production env/production: expected to be moved forward only, "
-                    "by environment production of acme/billing; but"
-                ),
-                (
-                    "deploy key 'spare' of acme/billing-env-production: create, push forward with a write key: "
-                    "bypasses ruleset"
-                ),
-            ),
+            tuple(line.strip() for line in MESSAGE.splitlines()),
         ),
         (
             WIDER_POLICY,
