@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gitops_infra.cli import demo, plan, preflight, render, resume, sandbox, schema, tools
+from gitops_infra.cli import app_create, demo, plan, preflight, render, resume, sandbox, schema, tools
 from gitops_infra.cli.failure import UserError
 
 
@@ -46,6 +46,7 @@ def gitops_infra(
     """What `pulumi` cannot do for a GitOps delivery system: check, try out, take up again."""
 
 
+app.add_typer(app_create.app, name="app")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tools.app, name="tools")
 app.command("demo")(demo.demo)

@@ -28,6 +28,8 @@ def test_the_tree_is_the_documented_one() -> None:
     assert set(commands()) == {
         *((name,) for name in ("demo", "plan", "preflight", "render", "resume", "sandbox", "schema", "tools")),
         *(("sandbox", name) for name in ("up", "add", "env", "status", "reset", "down", "token", "doctor")),
+        ("app",),
+        *(("app", name) for name in ("create", "check")),
         ("tools", "build"),
     }
 

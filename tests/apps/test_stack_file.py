@@ -1,0 +1,66 @@
+"""A writer is added to the text of a file: one line or a few words, and nothing else changes."""
+
+from pathlib import Path
+
+import pytest
+
+from gitops_infra.apps.stack_file import stack_of, with_writer
+
+WRITER = "writer: {app: 7, key: k}"
+DEEP = f"\n          {WRITER}\n          "
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "environments:\n- name: staging # here\n  isolation: branch # mine\n- name: x\n",
+            f"environments:\n- name: staging # here\n  isolation: branch # mine\n  {WRITER}\n- name: x\n",
+        ),
+        ("environments:\n    - name: staging\n", f"environments:\n    - name: staging\n      {WRITER}\n"),
+        ("environments:\n  - name: staging", f"environments:\n  - name: staging\n    {WRITER}\n"),
+        (
+            "environments:\r\n  - name: staging\r\n  - name: x\r\n",
+            f"environments:\r\n  - name: staging\r\n    {WRITER}\r\n  - name: x\r\n",
+        ),
+        (
+            "environments: [{name: x}, {name: staging, isolation: branch, reviewers: [{team: t}]}]\n",
+            f"environments: [{{name: x}}, {{name: staging, isolation: branch, {WRITER}, reviewers: [{{team: t}}]}}]\n",
+        ),
+        (
+            "environments:\n  - {name: 'staging'} # flow\n",
+            f"environments:\n  - {{name: 'staging', {WRITER}}} # flow\n",
+        ),
+        (
+            "config:\n  o: 1\n  a:topology:\n    environments:\n      -   isolation: branch\n          name: staging\n",
+            f"config:\n  o: 1\n  a:topology:\n    environments:\n      -   isolation: branch{DEEP}name: staging\n",
+        ),
+    ],
+)
+def test_the_writer_is_added_and_every_other_character_stays(before: str, after: str) -> None:
+    assert with_writer(before, "staging", 7, "k") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "environments: []\n",
+        "environments:\n  - name: other\n",
+        "environments:\n  - {name: staging, writer: {app: 1, key: x}}\n",
+        "extends: base.yaml\n",
+        "config: {a:b: 1}\n",
+        "- a list\n",
+        "environments: {name: staging\n",
+        "one: &one {name: staging}\nenvironments:\n  - {<<: *one}\n",
+        "environments:\n  - name: >-\n      staging\n",
+        "just a text\n",
+    ],
+)
+def test_where_it_cannot_be_told_for_sure_nothing_is_changed(text: str) -> None:
+    assert with_writer(text, "staging", 7, "k") is None
+
+
+def test_the_name_of_a_stack_is_in_the_name_of_its_file() -> None:
+    names = ["Pulumi.shop.yaml", "Pulumi.a.b.yml", "Pulumi.yaml", "topology.yaml", "Pulumi.shop.json"]
+    assert [stack_of(Path("x", name)) for name in names] == ["shop", "a.b", None, None, None]
