@@ -70,7 +70,8 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
         place.child(f"{key.prefix}deploy-key-g{key.generation}"),
         repository=key.repository,
         title=key.title,
-        key=key_pair.public_key_openssh.apply(str.strip),
+        # None where `pulumi up --target` leaves the pair out.
+        key=key_pair.public_key_openssh.apply(lambda text: text and text.strip()),
         read_only=False,
         opts=there.revoked(),
     )
