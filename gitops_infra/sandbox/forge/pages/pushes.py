@@ -9,7 +9,7 @@ from gitops_infra.sandbox.forge.store import Store
 
 SHOWN = 30
 WAYS = {"http": "HTTP", "ssh": "SSH", "rest": "REST", "merge": "merge"}
-HEADS = ("Verdict", "When", "Ref", "From", "To", "By", "Over", "Why")
+HEADS = ("Verdict", "Ref", "By", "Why", "Commits", "Over", "When")
 
 
 def log(store: Store, pushes: Iterable[PushRecord], *, refused_only: bool, of_one: bool = False) -> str:
@@ -20,11 +20,11 @@ def log(store: Store, pushes: Iterable[PushRecord], *, refused_only: bool, of_on
     wanted = [push for push in pushes if not (refused_only and push.allowed)]
     what = "refused pushes" if refused_only else "pushes"
     caption = f"The last {min(SHOWN, len(wanted))} of {len(wanted)} {what}, newest first"
-    heads = HEADS if of_one else (*HEADS[:2], "Repository", *HEADS[2:])
+    heads = HEADS if of_one else (HEADS[0], "Repository", *HEADS[1:])
     rows = []
     for push in wanted[: -SHOWN - 1 : -1]:
         row = _row(push)
-        rows.append(row if of_one else [*row[:2], _repository(store, push), *row[2:]])
+        rows.append(row if of_one else [row[0], _repository(store, push), *row[1:]])
     return table(caption, heads, rows, "none yet")
 
 
@@ -39,13 +39,12 @@ def _repository(store: Store, push: PushRecord) -> str:
 def _row(push: PushRecord) -> list[str]:
     return [
         good("accepted") if push.allowed else bad("refused"),
-        when(push.at),
         code(push.ref.removeprefix("refs/heads/")),
-        short(push.before),
-        short(push.after),
         text(push.actor),
-        WAYS.get(push.via, text(push.via)),
         _why(push),
+        f"{short(push.before)} → {short(push.after)}",
+        WAYS.get(push.via, text(push.via)),
+        when(push.at),
     ]
 
 

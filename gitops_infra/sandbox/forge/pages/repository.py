@@ -8,7 +8,7 @@ from gitops_infra.sandbox.forge.identity import deploy_key_alive
 from gitops_infra.sandbox.forge.model import EnvironmentRecord, PullRequest, Repository, Ruleset
 from gitops_infra.sandbox.forge.pages.html import Page, page, text
 from gitops_infra.sandbox.forge.pages.movers import HEADS, bypass_names, movers
-from gitops_infra.sandbox.forge.pages.overview import HOME, choices, names, refresh, short_ref, wanted
+from gitops_infra.sandbox.forge.pages.overview import HOME, choices, names, refresh, short_ref, wanted, who
 from gitops_infra.sandbox.forge.pages.parts import bad, code, good, link, listed, note, section, short, table, when
 from gitops_infra.sandbox.forge.pages.pushes import log
 from gitops_infra.sandbox.forge.pages.site import Pages, Visit
@@ -51,7 +51,7 @@ def _movers(store: Store, repository: Repository) -> str:
     rows = (
         [
             code(short_ref(one.ref)) + ("" if one.exists or " " in one.ref else f" {note('not there yet')}"),
-            names(one.updates) + (f"; {good(one.through)}" if one.through else ""),
+            who(one),
             names(one.creates),
             names(one.forces),
             names(one.deletes),
