@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ import pytest
 
 from gitops_infra.sandbox.forge.faults import BODIES, NEEDS, Fault
 from gitops_infra.sandbox.forge.server import Sandbox
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "sandbox.md"
 
 Client = Callable[..., httpx.Client]
 SHOP = "/repos/acme/shop"
@@ -231,3 +234,8 @@ def test_a_fault_that_means_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         forge.fault(kind, **settings)
+
+
+def test_every_fault_and_status_is_documented() -> None:
+    words = set(re.findall(r"[A-Z_]+|\d{3}", DOCUMENTATION.read_text(encoding="utf-8")))
+    assert words >= {fault.name for fault in Fault} | {str(status) for status in BODIES}
