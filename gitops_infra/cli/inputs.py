@@ -24,16 +24,6 @@ def read_plans(file: Path) -> "tuple[Topology, tuple[Plan, ...]]":
         return topology, plans(topology)
 
 
-def read_plan(file: Path) -> "tuple[Topology, Plan]":
-    """The topology in the file and its plan. Raises UserError with every problem."""
-    from gitops_infra.plan.build import plan  # noqa: PLC0415 - `--help` need not load pydantic
-    from gitops_infra.topology.load import load  # noqa: PLC0415 - as above
-
-    with clear(TopologyError):
-        topology = load(file)
-        return topology, plan(topology)
-
-
 def read_token(file: Path | None) -> str:
     """The forge token: from the file if one is given, else from GITHUB_TOKEN; never from the command line.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitops_infra.cli.failure import UserError
-from gitops_infra.cli.inputs import read_plan
+from gitops_infra.cli.inputs import read_plans
 from gitops_infra.topology.vocabulary import EnvironmentKind
 
 if TYPE_CHECKING:
@@ -22,25 +22,41 @@ def render_command(
         list[str] | None,
         typer.Option(help="`@login` or `@organisation/team`, repeatable. Default: production's reviewers."),
     ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(help="Only of this one of several repositories. Without it, each gets a folder of its name."),
+    ] = None,
 ) -> None:
     """Promotion workflows and CODEOWNERS of a topology, to be added to an existing repository by pull request."""
+    topology, plans = read_plans(file)
+    names = [plan.application.name for plan in plans]
+    if repository is not None and repository not in names:
+        raise UserError(f"{file} has no repository {repository!a}. It has {', '.join(names)}")
+    applications = [topology.application, *(topology.repositories or ())]
+    for plan, application in zip(plans, applications, strict=True):
+        if repository in (None, application.name):
+            folder = Path(application.name if len(plans) > 1 and repository is None else "")
+            owners = code_owner or application.owners or _reviewers(plan)
+            if not owners:
+                typer.echo("no CODEOWNERS: production names no reviewers; give --code-owner", err=True)
+            for path, text in _files(plan, owners).items():
+                if output is None:
+                    typer.echo(f"# ---- {folder / path}\n{text}")
+                else:
+                    _write(output / folder / path, text)
+
+
+def _files(plan: "Plan", owners: list[str]) -> dict[str, str]:
+    """Text by path, of one repository."""
     from gitops_infra.pipelines.github_actions import workflows  # noqa: PLC0415 - `--help` need not load it
     from gitops_infra.pipelines.render import to_yaml  # noqa: PLC0415 - as above
     from gitops_infra.plan.files import CODE_OWNERS_PATH, code_owners  # noqa: PLC0415 - as above
 
-    topology, plan = read_plan(file)
     files = {path: to_yaml(document) for path, document in workflows(plan).items()}
-    owners = code_owner or topology.application.owners or _reviewers(plan)
     if owners:
         folders = dict.fromkeys(environment.manifests.strip("/") for environment in plan.environments)
         files[CODE_OWNERS_PATH] = code_owners(owners, folders)
-    else:
-        typer.echo("no CODEOWNERS: production names no reviewers; give --code-owner", err=True)
-    for path, text in files.items():
-        if output is None:
-            typer.echo(f"# ---- {path}\n{text}")
-        else:
-            _write(output / path, text)
+    return files
 
 
 def _reviewers(plan: "Plan") -> list[str]:

@@ -9,11 +9,8 @@ from shlex import quote
 
 from gitops_infra.pipelines.installation_token import INSTALLATION_TOKEN
 from gitops_infra.pipelines.shell import GIVE_GIT
-from gitops_infra.plan.credentials import KNOWN_HOSTS as KNOWN_HOSTS_VARIABLE
+from gitops_infra.plan.credentials import GITHUB_COM_HOST_KEY, KNOWN_HOSTS
 from gitops_infra.plan.model import Credential, CredentialKind
-
-KNOWN_HOSTS = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
-"""GitHub's host key, as published in "GitHub's SSH key fingerprints"."""
 
 _KEY = """\
 [ -n "${@SECRET@:-}" ] || fail "$environment has no secret @SECRET@: pulumi up makes it last, so run it to the end"
@@ -74,12 +71,12 @@ class Admission:
 
     def script(self, credential: Credential) -> str:
         """The shell, which reads the credential's secret."""
-        text = "".join(self.parts).replace("@KNOWN_HOSTS@", quote(KNOWN_HOSTS))
+        text = "".join(self.parts).replace("@KNOWN_HOSTS@", quote(GITHUB_COM_HOST_KEY))
         return text.replace("@SECRET@", credential.secret_name)
 
     def variables(self, credential: Credential) -> dict[str, str]:
         """The step's environment in a workflow: the secret, in no other step, and host keys where SSH is used."""
-        known = {KNOWN_HOSTS_VARIABLE: f"${{{{ vars.{KNOWN_HOSTS_VARIABLE} }}}}"} if self.over_ssh else {}
+        known = {KNOWN_HOSTS: f"${{{{ vars.{KNOWN_HOSTS} }}}}"} if self.over_ssh else {}
         return {credential.secret_name: f"${{{{ secrets.{credential.secret_name} }}}}", **known}
 
 

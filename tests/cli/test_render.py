@@ -30,6 +30,26 @@ def test_it_writes_into_a_clone(cli: Cli, topology: Path, tmp_path: Path) -> Non
     assert "/.github/ @dana\n" in (tmp_path / "clone" / ".github" / "CODEOWNERS").read_text()
 
 
+def test_each_of_several_repositories_gets_its_own_workflows(cli: Cli, topology: Path, tmp_path: Path) -> None:
+    with topology.open("a") as file:
+        file.write("repositories:\n  - {name: shop-api, existing: true, visibility: private}\n")
+    assert cli("render", topology, "-o", tmp_path / "all").exit_code == 0
+    for name, state in (("shop", "acme/shop-env-staging"), ("shop-api", "acme/shop-api-env-staging")):
+        workflow = (tmp_path / "all" / name / ".github" / "workflows" / "promote-staging.yml").read_text()
+        assert f"repository={state}\n" in workflow
+    result = cli("render", topology, "-o", tmp_path / "clone", "--repository", "shop-api")
+    assert result.exit_code == 0
+    assert (
+        "repository=acme/shop-api-env-staging\n"
+        in (tmp_path / "clone" / ".github" / "workflows" / "promote-staging.yml").read_text()
+    )
+    wrong = cli("render", topology, "--repository", "shopp")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        f"gitops-infra: {topology} has no repository 'shopp'. It has shop, shop-api\n",
+    )
+
+
 def test_without_reviewers_it_says_why_there_is_no_codeowners(cli: Cli, topology: Path) -> None:
     """On the plan `team` nobody can be asked to review a private repository's deployments."""
     text = topology.read_text().replace("enterprise", "team")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gitops_infra.pipelines.admission import KNOWN_HOSTS
 from gitops_infra.pipelines.choose_script import choose_script
 from gitops_infra.pipelines.promotion_script import promotion_script
+from gitops_infra.plan.credentials import GITHUB_COM_HOST_KEY
 from gitops_infra.plan.model import Plan
 
 SECRET = "GITOPS_DEPLOY_KEY"
@@ -219,7 +219,7 @@ def test_on_github_the_pinned_key_is_trusted_and_no_variable_can_change_that(
     done = delivery.run(to_staging.replace("${GITOPS_STATE_URL:-", "${NOTHING:-"), GITHUB_SHA=sha, **given)
     assert (done.returncode, delivery.head("staging")) == (0, sha), done.stderr
     seen = ssh.read_text().splitlines()
-    assert {line for line in seen if line.startswith("HOST ")} == {f"HOST {KNOWN_HOSTS}"}
+    assert {line for line in seen if line.startswith("HOST ")} == {f"HOST {GITHUB_COM_HOST_KEY}"}
     assert "ARG git@github.com" in seen
 
 
