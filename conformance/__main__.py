@@ -20,7 +20,7 @@ from conformance.documented import Run
 from conformance.modes import REST, Client, Mode
 from conformance.output import Outcome
 from conformance.scope import TESTS
-from conformance.suite import PARALLEL, Programs, run
+from conformance.suite import PARALLEL, NothingRanError, Programs, run
 from conformance.world import world
 from gitops_infra.sandbox.toolchain.build import ensure
 from gitops_infra.sandbox.toolchain.failure import ToolError
@@ -38,11 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     programs = Programs(paths["conformance"], paths["opentofu"])
     failures, begin = documented.load(), time.monotonic()
     runs: list[Run] = []
-    for mode in Mode:
-        for client in Client:
-            if mode in options.mode and client in options.client:
-                names = _names(mode, client, runs, options)
-                runs += _run(programs, mode, client, names, options.parallel)
+    try:
+        for mode in Mode:
+            for client in Client:
+                if mode in options.mode and client in options.client:
+                    names = _names(mode, client, runs, options)
+                    runs += _run(programs, mode, client, names, options.parallel)
+    except NothingRanError as error:
+        print(error, file=sys.stderr)
+        return 1
     _print(runs, failures, time.monotonic() - begin)
     if options.json:
         rows = [{"mode": each.mode, "client": each.client, **asdict(each.result)} for each in runs]

@@ -52,6 +52,11 @@ class Reader:
     _ended: set[str] = field(default_factory=set)
     _current: str = ""
 
+    @property
+    def stray(self) -> list[str]:
+        """Lines that were written outside of any test."""
+        return self._output.get("", [])
+
     def read(self, lines: Iterable[str]) -> Iterator[Result]:
         """Results in the order in which tests end.
 

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.modes import OWNERS, Client, Mode
 from conformance.output import Outcome
-from conformance.suite import Programs, run
+from conformance.suite import NothingRanError, Programs, run
 from conformance.world import FORKED, TEMPLATE, World, world
 
 
@@ -79,6 +79,15 @@ def test_only_what_was_asked_for_is_reported(program: Callable[[str], Programs])
         ("TestA/x", Outcome.FAILED),
         ("TestB/x", Outcome.FAILED),
     ]
+
+
+def test_a_program_that_cannot_start_is_an_error_with_its_last_words(program: Callable[[str], Programs]) -> None:
+    programs = program("""
+        print("Error configuring provider meta: no such host")
+        sys.exit(1)
+    """)
+    with pytest.raises(NothingRanError, match=r"^tests: no test ran\nError configuring provider meta: no such host$"):
+        list(run(programs, World(None, {}), Client.LEGACY, ["TestA"]))  # type: ignore[arg-type]
 
 
 def test_leaving_early_ends_the_program(program: Callable[[str], Programs], tmp_path: Path) -> None:
