@@ -12,7 +12,7 @@ from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.server import Sandbox
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/Pulumi.yaml"))
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/__main__.py"))
 
 pytestmark = pytest.mark.engine
 
