@@ -7,7 +7,7 @@ REPO ?=
 ARGS ?=
 export REPO
 
-STACK := stacks/config/Pulumi.shop.yaml
+STACKS := $(wildcard stacks/config/Pulumi.*.yaml examples/*/Pulumi.*.yaml)
 IN_VENV = bin="$$($(PYTHON) .ci/venv.py)" && PATH="$$bin:$$PATH" && export PATH &&
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ check:
 	mypy; \
 	gitops-infra schema --check; \
 	rendered="$$(mktemp -d)"; trap 'rm -rf "$$rendered"' EXIT; \
-	gitops-infra render $(STACK) -o "$$rendered"; \
+	for stack in $(STACKS); do gitops-infra render "$$stack" -o "$$rendered/$$stack"; done; \
 	zizmor --offline --persona auditor --no-progress "$$rendered"; \
 	pytest -q tests/docs
 

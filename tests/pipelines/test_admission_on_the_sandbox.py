@@ -108,15 +108,17 @@ def plan_of(make_plan: Callable[..., Plan]) -> Callable[[App], Plan]:
     return made
 
 
-def protect(delivery: Delivery, branch: str, *bypass: dict[str, Any]) -> None:
-    """The rule that only those actors may move the branch."""
+def protect(
+    delivery: Delivery, branch: str, *bypass: dict[str, Any], rules: list[dict[str, Any]] | None = None
+) -> None:
+    """The rule that only those actors may move the branch, or other rules."""
     ruleset = {
-        "name": f"{branch} writers",
+        "name": f"{branch} {'writers' if rules is None else 'gates'}",
         "target": "branch",
         "enforcement": "active",
         "bypass_actors": [{"bypass_mode": "always", **actor} for actor in bypass],
         "conditions": {"ref_name": {"include": [f"refs/heads/{branch}"], "exclude": []}},
-        "rules": [{"type": "creation"}, {"type": "update"}],
+        "rules": [{"type": "creation"}, {"type": "update"}] if rules is None else rules,
     }
     headers = {"Authorization": f"Bearer {delivery.forge.token('olivia')}"}
     url = f"{delivery.forge.api_url}/repos/acme/shop/rulesets"
@@ -336,27 +338,62 @@ def test_under_shared_isolation_a_deploy_key_of_the_application_moves_the_branch
     assert delivery.head("env/staging") == delivery.head("main")
 
 
+@dataclass
+class Pair:
+    """Staging and production within acme/shop, each with an App of its own."""
+
+    plan: Plan
+    keys: dict[str, str]
+
+    def promote(self, delivery: Delivery, target: str) -> subprocess.CompletedProcess[str]:
+        return delivery.promote(self.plan, target, GITOPS_APP_KEY=self.keys[target])
+
+
+@pytest.fixture
+def pair(delivery: Delivery, make_plan: Callable[..., Plan]) -> Pair:
+    apps = {name: delivery.forge.app("acme", f"shop-{name}-gitops", NEEDED) for name in ("staging", "production")}
+    reviewers = {"production": [{"team": "platform", "id": 7}]}
+    environments = [
+        {
+            "name": name,
+            "isolation": "branch",
+            "writer": {"app": app.id, "key": "k"},
+            "reviewers": reviewers.get(name),
+            "required_deployments": ["staging"] if name == "production" else None,
+        }
+        for name, app in apps.items()
+    ]
+    keys = {name: delivery.forge.app_key(app) for name, app in apps.items()}
+    return Pair(make_plan("private", environments=environments), keys)
+
+
 def test_production_takes_what_the_branch_of_staging_is_at_in_the_same_private_repository(
-    delivery: Delivery, app: App, make_plan: Callable[..., Plan]
+    delivery: Delivery, pair: Pair
 ) -> None:
     """No record of deployments is read: the job may not."""
-    other = delivery.forge.app("acme", "shop-production-gitops", NEEDED)
-    plan = make_plan(
-        "private",
-        environments=[
-            {"name": "staging", "isolation": "branch", "writer": {"app": app.id, "key": "a"}},
-            {
-                "name": "production",
-                "isolation": "branch",
-                "writer": {"app": other.id, "key": "b"},
-                "reviewers": [{"team": "platform", "id": 7}],
-            },
-        ],
-    )
-    keys = {"staging": delivery.forge.app_key(app), "production": delivery.forge.app_key(other)}
-    early = delivery.reason(plan, "production", GITOPS_APP_KEY=keys["production"])
-    assert early == "staging runs nothing yet: promote to staging first"
-    for target, key in keys.items():
-        done = delivery.promote(plan, target, GITOPS_APP_KEY=key)
+    early = pair.promote(delivery, "production")
+    assert (early.returncode, early.stderr) == (1, "staging runs nothing yet: promote to staging first\n")
+    for target in ("staging", "production"):
+        done = pair.promote(delivery, target)
         assert (done.returncode, done.stderr) == (0, ""), target
     assert delivery.head("env/production") == delivery.head("env/staging") == delivery.head("main")
+
+
+def test_the_deployment_that_production_requires_is_the_one_that_staging_recorded(
+    delivery: Delivery, pair: Pair
+) -> None:
+    required = {
+        "type": "required_deployments",
+        "parameters": {"required_deployment_environments": ["staging"]},
+    }
+    protect(delivery, "env/production", rules=[required])
+    assert pair.promote(delivery, "staging").returncode == 0
+    [deployment] = delivery.forge.store.deployments.values()
+    assert (deployment.environment, deployment.sha) == ("staging", delivery.head("env/staging"))
+    deployment.state = "failure"
+    done = pair.promote(delivery, "production")
+    assert done.returncode == 1
+    assert "GH013" in done.stderr
+    deployment.state = "success"
+    assert pair.promote(delivery, "production").returncode == 0
+    assert delivery.head("env/production") == deployment.sha
