@@ -102,7 +102,7 @@ def _refusals(wanted: object, folder: Path, files: tuple[Path, ...], depth: int)
     try:
         file = (folder / wanted).resolve()
         exists, is_file = file.exists(), file.is_file()
-    except (OSError, ValueError):  # a NUL, a name that is too long, links in a circle
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, a NUL, links in a circle
         yield "base-missing", f"{shown(wanted)} is no path", "Give a path such as `stacks/base.yaml`"
         return
     if Path(wanted).is_absolute() or not file.is_relative_to(folder):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gitops_infra.topology import TopologyError, load, validate
 from gitops_infra.topology.extends import MAX_BASES, project_folder
@@ -216,6 +218,28 @@ def test_a_link_that_leads_out_of_the_project_is_refused(project: Project) -> No
     (file.parents[3] / "outside.yaml").write_text(BASE)
     (file.parents[1] / "link.yaml").symlink_to(file.parents[3] / "outside.yaml")
     assert refused(file)[0].endswith("[base-outside-of-project]")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=300) | st.integers() | st.lists(st.text(max_size=3)) | st.just("\ud800") | st.just("a" * 5000))
+def test_whatever_is_extended_is_one_clear_error(tmp_path: Path, wanted: Any) -> None:
+    with pytest.raises(TopologyError) as caught:
+        load_value({**COMPLETE, "extends": wanted}, tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.code in {"wrong-type", "base-missing", "base-outside-of-project"}
+    assert str(problem).isascii()
+
+
+def test_links_in_a_circle_are_no_path(project: Project) -> None:
+    file = project(STACK.replace("base.yaml", "link.yaml"))
+    (file.parents[1] / "link.yaml").symlink_to("other.yaml")
+    (file.parents[1] / "other.yaml").symlink_to("link.yaml")
+    assert refused(file) == [
+        (
+            "Pulumi.shop.yaml:3 extends: 'stacks/link.yaml' is no path. Give a path such as `stacks/base.yaml`. "
+            "[base-missing]"
+        )
+    ]
 
 
 def test_a_circle_of_bases_names_all_of_them_and_the_line_that_closes_it(project: Project) -> None:
