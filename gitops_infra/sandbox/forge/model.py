@@ -316,8 +316,8 @@ class Deployment:
     event: str
     actor_id: int
     state: str
-    """`waiting`, `granted` or `rejected`; `success` or `failure` once a granted job ended; of one made by the
-    deployments API (event `api`), its last status."""
+    """`waiting`, `granted` or `rejected`; `success` or `failure` once a granted job ended, `inactive` once another one
+    took its place; of one made by the deployments API (event `api`), its last status."""
     created_at: float = 0.0
     approved_by: int | None = None
     permissions: dict[str, str] | None = None

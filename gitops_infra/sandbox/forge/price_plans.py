@@ -28,6 +28,8 @@ class Feature(StrEnum):
     PUSH_RULESETS = "push_rulesets"
     METADATA_RULES = "metadata_rules"
     """Rules about names, commit messages and mail addresses."""
+    EVALUATE = "evaluate"
+    """Rulesets that only log what they would refuse."""
 
 
 _NOTHING: frozenset[Feature] = frozenset()
@@ -36,7 +38,7 @@ _GATES = frozenset(
     {Feature.REQUIRED_REVIEWERS, Feature.WAIT_TIMER, Feature.PREVENT_SELF_REVIEW, Feature.NO_ADMIN_BYPASS}
 )
 _PUSHES = frozenset({Feature.PUSH_RULESETS})
-_METADATA = frozenset({Feature.METADATA_RULES})
+_ENTERPRISE = frozenset({Feature.METADATA_RULES, Feature.EVALUATE})
 
 TABLE: Mapping[str, Mapping[str, frozenset[Feature]]] = {
     # price plan -> visibility -> features. Internal repositories exist on Enterprise only.
@@ -44,9 +46,9 @@ TABLE: Mapping[str, Mapping[str, frozenset[Feature]]] = {
     "pro": {"public": _BRANCHES | _GATES, "private": _BRANCHES, "internal": _NOTHING},
     "team": {"public": _BRANCHES | _GATES, "private": _BRANCHES | _PUSHES, "internal": _NOTHING},
     "enterprise": {
-        "public": _BRANCHES | _GATES | _METADATA,
-        "private": _BRANCHES | _GATES | _PUSHES | _METADATA,
-        "internal": _BRANCHES | _GATES | _PUSHES | _METADATA,
+        "public": _BRANCHES | _GATES | _ENTERPRISE,
+        "private": _BRANCHES | _GATES | _PUSHES | _ENTERPRISE,
+        "internal": _BRANCHES | _GATES | _PUSHES | _ENTERPRISE,
     },
 }
 PRICE_PLANS = tuple(TABLE)

@@ -37,7 +37,6 @@ def parse(
     body: Mapping[str, Any],
     *,
     current: Ruleset | None = None,
-    price_plan: str = "enterprise",
     actor_problem: Callable[[str, int], str | None] = lambda _type, _id: None,
 ) -> dict[str, Any]:
     """The ruleset's `name`, `target`, `enforcement`, `conditions`, `rules`, `bypass_actors`, complete and checked.
@@ -57,8 +56,6 @@ def parse(
         raise _failed(f"Invalid target {result['target']!r}: the stand-in forge has {' and '.join(TARGETS)} rulesets")
     if result["enforcement"] not in ENFORCEMENTS:
         raise _invalid_request(f"Invalid property /enforcement: {result['enforcement']!r} is not a possible value.")
-    if result["enforcement"] == "evaluate" and price_plan != "enterprise":
-        raise _failed("Enforcement evaluate option is not supported on this plan.")
     result["conditions"] = _conditions(result["conditions"], result["target"])
     problems: list[str] = []
     result["rules"] = _rules(result["rules"], result["target"], problems)
@@ -77,7 +74,9 @@ def parse_for(
     def actor_problem(kind: str, number: int) -> str | None:
         return _ACTOR_PROBLEMS[kind](store, repository, number) if kind in _ACTOR_PROBLEMS else None
 
-    result = parse(body, current=current, price_plan=owner.price_plan, actor_problem=actor_problem)
+    result = parse(body, current=current, actor_problem=actor_problem)
+    if result["enforcement"] == "evaluate" and not offers(store, repository, Feature.EVALUATE):
+        raise _failed("Enforcement evaluate option is not supported on this plan.")
     if owner.kind != "Organization" and any(a["actor_type"] == "OrganizationAdmin" for a in result["bypass_actors"]):
         raise _failed("Actor organization admin must be part of the ruleset source or owner organization")
     others = [ruleset for ruleset in store.rulesets_of(repository) if current is None or ruleset.id != current.id]
