@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from gitops_infra.audit.github_client import BadAddress, ForgeUnreachable, GitHubReader, api_url
+from gitops_infra.audit.github_client import BadAddress, ForgeUnreachable, GitHubReader, api_url, web_url
 
 TOKEN = "ghp_canary"
 
@@ -149,3 +149,18 @@ def test_pages_are_followed_on_the_same_api_only() -> None:
 def test_lists_inside_objects_are_found_by_their_key() -> None:
     with reader(lambda _: httpx.Response(200, json={"total_count": 1, "secrets": [{"name": "A"}]})) as forge:
         assert forge.pages("/secrets", key="secrets").entries == ({"name": "A"},)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "web"),
+    [
+        (None, "https://github.com"),
+        ("https://github.com/", "https://github.com"),
+        ("https://api.github.com", "https://github.com"),
+        ("https://acme.ghe.com", "https://acme.ghe.com"),
+        ("https://github.acme.example/api/v3/", "https://github.acme.example"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_the_web_pages_are_beside_the_api(base_url: str | None, web: str) -> None:
+    assert web_url(base_url) == web
