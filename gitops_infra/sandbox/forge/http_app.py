@@ -95,7 +95,8 @@ class HttpApp:
             api=path.startswith(API_PREFIX),
             base_url=f"{scope['scheme']}://{host}:{port}",
         )
-        own = await run_in_threadpool(self._own, request)
+        is_own = not request.api or self._extra_of(request) is not None
+        own = await run_in_threadpool(self._own, request) if is_own else None
         if own is not None:
             await _send(send, request.method, Outcome(own.rendered()))
             return
@@ -103,10 +104,13 @@ class HttpApp:
 
     def _own(self, request: Request) -> Response | None:
         """The answer to what is not GitHub's API: control interface and web pages. No fault and no limit meets it."""
-        extra = self.extra.get(request.path.split("/", 2)[1])
+        extra = self._extra_of(request)
         if extra is not None:
             return extra(request)
         return None if request.api else self.site.answer(request, request.base_url)
+
+    def _extra_of(self, request: Request) -> Callable[[Request], Response] | None:
+        return self.extra.get(request.path.split("/", 2)[1])
 
     async def _github(self, request: Request, send: Send) -> None:
         faults = await run_in_threadpool(self._claim, request) if self.faults else []
