@@ -4,8 +4,9 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.sandbox.forge.store import DATABASE
 
 NOT_COPIED = (f"{DATABASE}*", "forge.lock", "hooks", "state.json*")
+"""Files of the forge's folder that belong to one process, or are read in another way."""
+UNFINISHED = "tmp_objdir-"
+"""Prefix of the folder in which git keeps the objects of a push that is under way."""
 
 
 @contextmanager
@@ -28,9 +32,7 @@ def replica(forge: Sandbox) -> Iterator[Sandbox]:
     with tempfile.TemporaryDirectory(prefix="gitops-infra-replica-") as folder:
         target = Path(folder) / "forge"
         with forge.store.lock:  # no request is halfway through while records and refs are read
-            shutil.copytree(
-                forge.directory, target, ignore=shutil.ignore_patterns(*NOT_COPIED), copy_function=_link_objects
-            )
+            shutil.copytree(forge.directory, target, ignore=_left_out(forge.directory), copy_function=_link_objects)
             with (
                 closing(sqlite3.connect(forge.directory / DATABASE)) as source,
                 closing(sqlite3.connect(target / DATABASE)) as copy,
@@ -38,6 +40,17 @@ def replica(forge: Sandbox) -> Iterator[Sandbox]:
                 source.backup(copy)
         with Sandbox(target, clock=forge.store.now) as running:
             yield running
+
+
+def _left_out(root: Path) -> Callable[[str, list[str]], Collection[str]]:
+    """What copytree skips: at the top the names above, for a branch may be called `hooks`."""
+
+    def ignore(folder: str, names: list[str]) -> Collection[str]:
+        if Path(folder) == root:
+            return [name for name in names if any(fnmatch(name, pattern) for pattern in NOT_COPIED)]
+        return [name for name in names if name.startswith(UNFINISHED)]
+
+    return ignore
 
 
 def _link_objects(source: str, target: str) -> None:

@@ -59,17 +59,20 @@ class Update:
 class Stack:
     """One stack of a test. Made by the fixture `stack`; its state is its own and goes with the test."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - private to the factory
         self,
         stack: auto.Stack,
         project: Project,
+        program: FunctionProgram | None,
+        forge: Sandbox,
         environment: Mapping[str, str],
         hidden: Mapping[str, str],
-        program: FunctionProgram | None,
     ) -> None:
         self._stack = stack
         self._project = project
         self._program = program
+        self.forge = forge
+        """What it provisions."""
         self._environment = dict(environment)
         self._hidden = dict(hidden)
 
@@ -222,7 +225,7 @@ class StackFactory:
         else:
             made = auto.create_stack(stack_name=name, project_name=project.name, program=function, opts=options)
         project.stack = name
-        stack = Stack(made, project, variables, {"token": token, "passphrase": passphrase}, function)
+        stack = Stack(made, project, function, self._forge, variables, {"token": token, "passphrase": passphrase})
         settings = read_settings(Path(config)) if isinstance(config, (str, Path)) else config
         stack.configure(settings, secrets)
         return stack

@@ -23,10 +23,10 @@ def assert_no_changes(stack: Stack) -> None:
         raise AssertionError(f"stack {stack.name}: a further `up` would change {len(changes)} resources\n{lines}")
 
 
-def assert_no_secret_in_state(stack: Stack, forge: Sandbox, *more: str) -> None:
+def assert_no_secret_in_state(stack: Stack, *more: str) -> None:
     """No secret is readable in the stack's state, its backups and its history.
 
-    Looked for: what the forge holds as secrets of repositories and environments (private keys line by line), the
+    Looked for: what its forge holds as secrets of repositories and environments (private keys line by line), the
     stack's token, passphrase and secret configuration, and `more`; each as it is, as JSON and in base64.
 
     Raises AssertionError with the secret's name and the file and resource where it was found, never its value;
@@ -38,7 +38,7 @@ def assert_no_secret_in_state(stack: Stack, forge: Sandbox, *more: str) -> None:
         raise AssertionError(f"stack {stack.name} has no state yet: run up first")
     found = []
     for name, value in [
-        *_of_forge(forge),
+        *_of_forge(stack.forge),
         *stack.hidden().items(),
         *((f"secret {n}", v) for n, v in enumerate(more, 1)),
     ]:

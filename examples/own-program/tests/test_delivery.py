@@ -40,6 +40,6 @@ def test_a_job_of_production_finds_what_it_needs(forge: Sandbox) -> None:
     assert job.variables["LOG_LEVEL"] == "warning"
 
 
-def test_a_second_up_changes_nothing_and_the_state_is_safe_to_store(forge: Sandbox, delivery: Stack) -> None:
+def test_a_second_up_changes_nothing_and_the_state_is_safe_to_store(delivery: Stack) -> None:
     assert_no_changes(delivery)
-    assert_no_secret_in_state(delivery, forge)
+    assert_no_secret_in_state(delivery)
