@@ -8,7 +8,7 @@ import base64
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 IDENTITY = {
@@ -23,7 +23,7 @@ IDENTITY = {
 class TokenCredential:
     """A bearer token for git over HTTP."""
 
-    token: str
+    token: str = field(repr=False)
 
     def environment(self, _scratch: Path) -> dict[str, str]:
         """Variables that make git send the token; it is never on a command line or in a URL."""
@@ -39,7 +39,7 @@ class TokenCredential:
 class KeyCredential:
     """A private key for git over SSH, with the host keys to trust."""
 
-    private_key: str
+    private_key: str = field(repr=False)
     known_hosts: str
 
     def environment(self, scratch: Path) -> dict[str, str]:
