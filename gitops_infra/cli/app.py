@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gitops_infra.cli import app_create, demo, plan, preflight, render, resume, sandbox, schema, tools
+from gitops_infra.cli import adopt, app_create, demo, plan, preflight, render, resume, sandbox, schema, tools
 from gitops_infra.cli.failure import UserError
 
 
@@ -49,6 +49,7 @@ def gitops_infra(
 app.add_typer(app_create.app, name="app")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tools.app, name="tools")
+app.command("adopt")(adopt.adopt_command)
 app.command("demo")(demo.demo)
 app.command("plan")(plan.plan_command)
 app.command("preflight")(preflight.preflight_command)

@@ -73,6 +73,11 @@ class Pulumi:
         """`project/stack`. Raises PulumiFailed."""
         return f"{self.project()}/{self.stack.rpartition('/')[2]}"
 
+    def import_file(self, file: Path) -> None:
+        """`pulumi import` of a file, unprotected and without generated code. Raises PulumiFailed."""
+        flags = ("--yes", "--skip-preview", "--protect=false", "--generate-code=false")
+        self.on_stack("import", "--file", str(file), *flags)
+
     def backend(self) -> str:
         """Address of the backend that is logged in to. Raises PulumiFailed."""
         return str(json.loads(self.run("whoami", "--json")).get("url", ""))

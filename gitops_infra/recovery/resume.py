@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.recovery.gone import StillThere, check_gone, of_repository, without
+from gitops_infra.recovery.import_file import Entry, import_file
 from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
 from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
@@ -146,11 +147,9 @@ def _import(pulumi: Pulumi, decisions: list[Decision], say: Say) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="gitops-infra-") as folder:
         file = Path(folder, "imports.json")
-        file.write_text(json.dumps(import_file(decisions)), encoding="utf-8")
+        file.write_text(json.dumps(import_file([_entry(decision) for decision in decisions])), encoding="utf-8")
         try:
-            pulumi.on_stack(
-                "import", "--file", str(file), "--yes", "--skip-preview", "--protect=false", "--generate-code=false"
-            )
+            pulumi.import_file(file)
         except PulumiFailed as failed:
             if "401" not in str(failed):
                 raise
@@ -162,25 +161,6 @@ def _import(pulumi: Pulumi, decisions: list[Decision], say: Say) -> None:
     say(f"{len(decisions)} imported into the state")
 
 
-def import_file(decisions: Iterable[Decision]) -> dict[str, object]:
-    """The document of `pulumi import --file`: each resource with its own parent and provider."""
-    names: dict[str, str] = {}
-
-    def named(urn: str | None) -> str | None:
-        return None if urn is None else names.setdefault(urn, f"r{len(names)}")
-
-    resources = [
-        {
-            key: value
-            for key, value in (
-                ("type", decision.create.type),
-                ("name", decision.create.name),
-                ("id", decision.import_id),
-                ("parent", named(decision.create.parent)),
-                ("provider", named(decision.create.provider)),
-            )
-            if value is not None
-        }
-        for decision in decisions
-    ]
-    return {"nameTable": {name: urn for urn, name in names.items()}, "resources": resources}
+def _entry(decision: Decision) -> Entry:
+    create = decision.create
+    return Entry(create.urn, create.type, decision.import_id, create.parent, create.provider)

@@ -77,7 +77,7 @@ def _creates(
         resource = operation.get("resource")
         if operation.get("type") != "creating" or not isinstance(resource, Mapping):
             continue
-        provider = str(resource.get("provider") or "").rpartition("::")[0] or None
+        provider = urn_of_provider(resource)
         settings = providers.get(provider or "", {})
         yield PendingCreate(
             urn=str(resource["urn"]),
@@ -88,6 +88,11 @@ def _creates(
             owner=_plain(settings.get("owner")),
             base_url=_plain(settings.get("baseUrl")),
         )
+
+
+def urn_of_provider(resource: Mapping[str, Any]) -> str | None:
+    """URN of the provider of a resource in a state, which refers to it as `<urn>::<id>`; None for a component."""
+    return str(resource.get("provider") or "").rpartition("::")[0] or None
 
 
 def _plain(value: Any) -> str | None:

@@ -14,13 +14,13 @@ PLACE = ("production", 4711, "productionKey")
 
 
 def test_an_app_is_checked_once_for_all_of_its_repositories() -> None:
-    repository = {"existing": True, "visibility": "public"}
+    shop, web = ({"name": name, "existing": True, "visibility": "public"} for name in ("shop", "web"))
     topology = validate(
         {
             "owner": "acme",
             "github_plan": "team",
-            "application": {"name": "shop", **repository},
-            "repositories": [{"name": "web", **repository}],
+            "application": shop,
+            "repositories": [web],
             "environments": [
                 {"name": "staging"},
                 {"name": "production", "reviewers": [{"team": "platform"}], **WRITER},
@@ -34,7 +34,7 @@ def test_without_a_stack_it_says_that_the_key_was_not_checked(check: Callable[..
     assert check(production=WRITER) == [
         (
             "info: GitHub App 4711 of environment production: its key `productionKey` is in a stack's configuration: "
-            "give --stack to have the App checked. [writer-not-checked]"
+            "give --stack to check it. [writer-not-checked]"
         )
     ]
 
