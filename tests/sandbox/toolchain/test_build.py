@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_the_real_go_builds_a_program_with_its_version_and_leaves_no_caches(tmp_
     assert done.stderr == "tool 1.2.3\n"
     assert not cache.build.exists()
     assert cache.find(recipe, find_go(), thorough=True) == path
+
+
+def test_the_test_program_of_a_package_is_built_and_is_another_binary_than_the_program(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    if find_go() is None:
+        pytest.skip("no Go 1.26 on PATH or in this environment")
+    (recipe.module / "main_test.go").write_text('package main\n\nimport "testing"\n\nfunc TestOne(t *testing.T) {}\n')
+    tests = replace(recipe, tests=True)
+    assert tests.inputs() != recipe.inputs()
+    path = ensure("tool", cache=Cache(tmp_path / "cache"), recipes={"tool": tests})["tool"]
+    assert subprocess.run([path, "-test.list", "."], capture_output=True, text=True, check=True).stdout == "TestOne\n"
 
 
 def test_a_compile_error_is_shown_with_the_lines_of_go(tmp_path: Path, recipe: Recipe) -> None:
