@@ -64,7 +64,8 @@ class Environment(Model):
     manifests: Optional[str] = None
     """Folder of this environment's manifests in the application repository. Default `deploy/<name>`."""
     paths: Optional[list[str]] = None
-    """Folders of a monorepo: only a change below one of them starts a promotion by itself. Default: any change."""
+    """Folders of a monorepo: only a change below one of them starts a promotion by itself. Default: any change. Without
+    `promotions`, environments with the same folders follow each other."""
     variables: Optional[dict[str, str]] = None
     """CI variables of this environment."""
     secrets: Optional[dict[str, str]] = None

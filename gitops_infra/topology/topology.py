@@ -23,7 +23,8 @@ class Topology(Model):
     repositories: Optional[list[Application]] = None
     """Further repositories of the application. Each has a branch and a credential of its own in every environment."""
     promotions: Optional[list[Promotion]] = None
-    """Default: the default branch to staging, then by approval to production."""
+    """Default: environments follow each other as listed. The first staging takes the default branch by itself, each
+    other one and every production what the staging before runs, by approval; in a monorepo among the same `paths`."""
     owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
     """What kind of account the owner is."""
     forge: Optional[Forge] = Forge.GITHUB
