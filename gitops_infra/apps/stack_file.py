@@ -1,6 +1,8 @@
 """Stack files: whose they are, and how a writer is added to one without touching anything else in it."""
 
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,27 @@ def stack_of(file: Path) -> str | None:
 def writer_of_app(app: int, key: str) -> str:
     """What the environment gets in the topology: one line of YAML."""
     return f"writer: {{app: {app}, key: {key}}}"
+
+
+def add_writer(file: Path, environment: str, app: int, key: str) -> bool:
+    """Writes the writer into the file, wholly or not at all; False where `with_writer` cannot tell. Raises OSError."""
+    target = file.resolve()
+    with target.open(encoding="utf-8", newline="") as stream:
+        text = with_writer(stream.read(), environment, app, key)
+    if text is None:
+        return False
+    # Beside the file, then over it: a half-written stack file would have lost the key that was stored a moment ago.
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=target.parent, prefix=f".{target.name}.", delete=False
+    ) as made:
+        made.write(text)
+    try:
+        shutil.copymode(target, made.name)
+        Path(made.name).replace(target)
+    except BaseException:
+        Path(made.name).unlink(missing_ok=True)
+        raise
+    return True
 
 
 def with_writer(text: str, environment: str, app: int, key: str) -> str | None:

@@ -158,21 +158,15 @@ def _show(address: str, what: str, *, browser: bool) -> None:
 
 def _add_writer(case: "Case", made: int, *, write: bool) -> None:
     """The line for the topology on standard output, unless it could be written into the file."""
-    from gitops_infra.apps.stack_file import with_writer, writer_of_app  # noqa: PLC0415 - `--help` need not load it
+    from gitops_infra.apps.stack_file import add_writer, writer_of_app  # noqa: PLC0415 - `--help` need not load it
 
-    name, key = case.wanted.environment, case.vault.key
-    line = writer_of_app(made, key)
-    if write:
-        try:
-            with case.file.open(encoding="utf-8", newline="") as stream:
-                text = with_writer(stream.read(), name, made, key)
-            if text is not None:
-                with case.file.open("w", encoding="utf-8", newline="") as stream:
-                    stream.write(text)
-                _tell(f"{case.file} has it: {line}")
-                return
-        except OSError as error:
-            _tell(f"{case.file} cannot be written: {error.strerror}")
+    name, line = case.wanted.environment, writer_of_app(made, case.vault.key)
+    try:
+        if write and add_writer(case.file, name, made, case.vault.key):
+            _tell(f"{case.file} has it: {line}")
+            return
+    except OSError as error:
+        _tell(f"{case.file} cannot be written: {error.strerror}")
     _tell(f"add this to environment {name}, in {case.file} or the file that it extends:")
     typer.echo(line)
 

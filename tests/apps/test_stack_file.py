@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_infra.apps.stack_file import stack_of, with_writer
+from gitops_infra.apps.stack_file import add_writer, stack_of, with_writer
 
 WRITER = "writer: {app: 7, key: k}"
 DEEP = f"\n          {WRITER}\n          "
@@ -64,3 +64,15 @@ def test_where_it_cannot_be_told_for_sure_nothing_is_changed(text: str) -> None:
 def test_the_name_of_a_stack_is_in_the_name_of_its_file() -> None:
     names = ["Pulumi.shop.yaml", "Pulumi.a.b.yml", "Pulumi.yaml", "topology.yaml", "Pulumi.shop.json"]
     assert [stack_of(Path("x", name)) for name in names] == ["shop", "a.b", None, None, None]
+
+
+def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.yaml", tmp_path / "Pulumi.shop.yaml"
+    real.write_text("environments:\n  - name: staging\n")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    assert add_writer(link, "staging", 7, "k")
+    assert real.read_text() == f"environments:\n  - name: staging\n    {WRITER}\n"
+    assert (real.stat().st_mode & 0o777, link.is_symlink()) == (0o640, True)
+    assert not add_writer(link, "staging", 8, "k")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Pulumi.shop.yaml", "real.yaml"]
