@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gitops_infra.sandbox.forge.model import AppKey
 from gitops_infra.sandbox.forge.server import Sandbox
 
 
@@ -37,3 +38,42 @@ def test_a_failed_call_leaves_nothing_behind(forge: Sandbox) -> None:
         forge.add_team("acme", "core", ["otto", "nobody"])
     assert not forge.store.teams
     assert forge.user("otto").id not in forge.organization("acme").members
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda f: f.create_app("acme", "robot", {"gold": "read"}),
+            r"no permission 'gold': the stand-in forge knows .*",
+        ),
+        (
+            lambda f: f.create_app("acme", "robot", {"contents": "all"}),
+            "permission contents: 'all' is none of read, write, admin",
+        ),
+        (lambda f: f.create_app("acme", "!", {}), "Name can't be blank"),
+        (lambda f: f.create_app("acme", "Dana", {}), "app 'dana' exists already: names are unique on the whole forge"),
+        (lambda f: f.install(f.create_app("acme", "robot", {}), "acme", []), "select at least one repository, or all"),
+        (
+            lambda f: f.install(f.create_app("acme", "robot", {}, public=True), "dana", ["acme/shop"]),
+            "shop is not a repository of dana",
+        ),
+        (lambda f: f.uninstall(f.create_app("acme", "robot", {})), "app 'robot' is not installed on acme"),
+        (lambda f: f.app_key("robot"), "no app 'robot'"),
+    ],
+)
+def test_an_app_that_cannot_be_is_one_clear_error(
+    forge: Sandbox, call: Callable[[Sandbox], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        call(forge)
+    assert not forge.store.installations
+
+
+def test_an_app_has_as_many_private_keys_as_github_allows(forge: Sandbox) -> None:
+    app = forge.create_app("acme", "robot", {})
+    key = AppKey("SHA256:x", "PEM", 0.0)
+    app.keys = [key] * 25
+    forge.store.save(app)
+    with pytest.raises(ValueError, match=r"^app robot has 25 private keys, as many as GitHub allows$"):
+        forge.app_key(app)
