@@ -1,6 +1,6 @@
 """A whole topology, or one part of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional, Union
 
 import pulumi
@@ -17,12 +17,12 @@ from gitops_infra.components.deployment_environment import (
 from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked, decided
-from gitops_infra.components.parts import FOUNDATION, Part, part_problems, protected_by, refuse_losses
+from gitops_infra.components.parts import FOUNDATION, Part, part_problems, protected_by, refuse_losses, undoers_of
 from gitops_infra.components.scope import OneEnvironment
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.placement import Placement
 from gitops_infra.forges.github.retained import retained
-from gitops_infra.plan.access import reach, undoers
+from gitops_infra.plan.access import reach
 from gitops_infra.plan.build import plans as plan_topology
 from gitops_infra.plan.model import Environment, Plan
 from gitops_infra.topology.defaults import per_repository
@@ -86,7 +86,7 @@ class GitOpsTopology(pulumi.ComponentResource):
         self.environments = _summaries(made)
         # Also in a preview, where it is not known; not after a failure, which ends the program.
         self.environments.apply(as_before, run_with_unknowns=True)
-        self.access = known(_merged(made, access_report))
+        self.access = known(_merged(made, lambda plan: access_report(plan, part)))
         self.enforcement = known(_merged(made, enforcement_report))
         self.retained = retained(valid.topology.owner, [kept for each in made for kept in each.retained])
         self.foundation = _foundation(made, protected)
@@ -154,8 +154,11 @@ class _Repository:
         return f"{self.plan.application.name}/{environment}" if self.prefix else environment
 
 
-def access_report(plan: Plan) -> dict[str, Any]:
-    """Who reaches each environment, and who can undo the rules. Not the whole matrix, which has a thousand rows."""
+def access_report(plan: Plan, part: Part) -> dict[str, Any]:
+    """Who reaches each environment, and who can undo what the part makes.
+
+    Not the whole matrix, which has a thousand rows.
+    """
     return {
         "environments": {
             row.environment: {
@@ -165,7 +168,7 @@ def access_report(plan: Plan) -> dict[str, Any]:
             }
             for row in reach(plan)
         },
-        "undoers": list(undoers(plan)),
+        "undoers": list(undoers_of(part, plan)),
     }
 
 
@@ -174,7 +177,7 @@ def enforcement_report(plan: Plan) -> dict[str, Any]:
     return {"environments": {name: report(found) for name, found in plan.enforcement.items()}}
 
 
-def _merged(made: list[_Repository], describe: Any) -> dict[str, Any]:
+def _merged(made: list[_Repository], describe: Callable[[Plan], dict[str, Any]]) -> dict[str, Any]:
     """The description of every repository as one, of the environments that are made here."""
     environments: dict[str, Any] = {}
     undoers: dict[str, None] = {}

@@ -1,13 +1,14 @@
 """Stack layouts: everything in one stack, or a foundation and one stack for each environment."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import pulumi
 
 from gitops_infra.components.stack_outputs import outputs_of, own_outputs
 from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.plan.access import undoers
 from gitops_infra.plan.model import Plan
 from gitops_infra.plan.transition import problems
 from gitops_infra.topology.problems import Problem
@@ -38,6 +39,18 @@ class Part:
     def makes(self, environment: str) -> bool:
         """Whether the environment is made here."""
         return self.name in {None, environment}
+
+
+def undoers_of(part: Part, plan: Plan) -> tuple[str, ...]:
+    """Who can undo the rules of what one stack makes, one sentence each.
+
+    Keys of other environments are in other states; but whoever makes those administers the application's repository.
+    """
+    if part.name is None:
+        return undoers(plan)
+    here = replace(plan, environments=tuple(each for each in plan.environments if part.makes(each.name)))
+    others = f"The tokens or Apps of the topology's other stacks administer {plan.application.full_name} as well."
+    return (*undoers(here), others)
 
 
 def part_problems(part: Optional[str], foundation: Optional[str], environments: Iterable[str]) -> tuple[Problem, ...]:
@@ -137,10 +150,11 @@ def _leaving(key: str) -> Problem:
 
 
 def _unreadable(stack: str, error: Exception) -> Problem:
-    told = str(error).strip().split("\n")[-1][:200]
+    # The engine tells of the call first, twice.
+    told = str(error).strip().split("\n")[-1].rpartition("returned an error: ")[2][:200]
     return Problem(
         "foundation",
         "foundation-unreadable",
         f"the outputs of stack {shown(stack)} cannot be read: {told}",
-        "Give its full name, `organization/project/stack`, and use the backend that holds it",
+        "Run `pulumi up` there first; give its full name, `organization/project/stack`, and a backend that holds it",
     )

@@ -51,6 +51,15 @@ def test_the_repository_has_no_history_and_nothing_to_talk_about(
     assert recorded.one("ActionsRepositoryPermissions").inputs == {"repository": "shop-env-staging", "enabled": False}
 
 
+def test_settings_of_merges_are_no_drift_where_nothing_can_be_merged(
+    record: Callable[..., Any], environment: Callable[..., Any]
+) -> None:
+    """GitHub hides them from a token that may not write contents, as that of an environment's stack."""
+    repository = record(lambda: EnvironmentBranch("staging-branch", environment())).one("Repository")
+    assert set(repository.ignore_changes) >= {"allowMergeCommit", "allowSquashMerge", "squashMergeCommitTitle"}
+    assert not set(repository.ignore_changes) & repository.inputs.keys()
+
+
 def test_only_the_writers_can_be_bypassed_and_only_by_a_deploy_key(
     record: Callable[..., Any], environment: Callable[..., Any]
 ) -> None:

@@ -80,6 +80,20 @@ def test_the_parts_together_are_the_whole_under_the_same_names(record: Record, p
     assert alone.exports["foundation"] == {"acme/shop": "refs/heads/main"}
 
 
+def test_access_tells_what_this_stack_holds_and_that_others_reach_the_repository(record: Record, part: Build) -> None:
+    def undoers(name: str | None) -> list[str]:
+        found: list[str] = record(make(part(name)), outputs=PROTECTED).exports["access"]["undoers"]
+        return found
+
+    holds = "Whoever can read the stack's state and decrypt its secrets holds the private key"
+    others = "The tokens or Apps of the topology's other stacks administer acme/shop as well."
+    assert [each for each in undoers("staging") if each.startswith(holds)] == [f"{holds} of staging."]
+    assert [each for each in undoers("foundation") if each.startswith(holds)] == []
+    assert [each for each in undoers(None) if each.startswith(holds)] == [f"{holds}s of staging and production."]
+    assert [name for name in (None, "foundation", "staging") if others in undoers(name)] == ["foundation", "staging"]
+    assert not [each for each in undoers("staging") if "shop-env-production" in each]
+
+
 def test_a_part_needs_its_own_secrets_only(record: Record, part: Build) -> None:
     environments = [
         {"name": "staging", "secrets": {"PAGER_TOKEN": "stagingPager"}},

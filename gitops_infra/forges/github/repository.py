@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
@@ -31,6 +31,21 @@ STATE_SETTINGS: dict[str, Any] = {
 
 READ_BACK = ("hasDownloads",)
 """Settings without effect that GitHub reports and a refresh takes for drift. The SDK warns when they are set."""
+
+MERGING = (
+    "allowAutoMerge",
+    "allowMergeCommit",
+    "allowRebaseMerge",
+    "allowSquashMerge",
+    "allowUpdateBranch",
+    "deleteBranchOnMerge",
+    "mergeCommitMessage",
+    "mergeCommitTitle",
+    "squashMergeCommitMessage",
+    "squashMergeCommitTitle",
+)
+"""Settings without effect where every branch is locked. A token without contents (write) does not see them, so a
+refresh with one would take them for drift. Source: GitHub REST, "Get a repository"."""
 
 # The API names two of the five roles differently where a permission is given.
 PERMISSION = {
@@ -129,7 +144,8 @@ def state_repository(place: Placement, plan: Repository) -> RepositoryChildren:
 
     Its description ends with the stack that owns it: whoever finds it taken learns by whom.
     """
-    made = _repository(place, plan, STATE_SETTINGS, suffix=f" [stack {pulumi.get_project()}/{pulumi.get_stack()}]")
+    owned = f"{plan.description or ''} [stack {pulumi.get_project()}/{pulumi.get_stack()}]".strip()
+    made = _repository(place, replace(plan, description=owned), STATE_SETTINGS, ignored=MERGING)
     return RepositoryChildren(made, _actions_permissions(place, plan, made), ())
 
 
@@ -139,16 +155,21 @@ def access(place: Placement, plan: Repository, *after: pulumi.Resource) -> tuple
 
 
 def _repository(
-    place: Placement, plan: Repository, settings: dict[str, Any], *, sure: bool = False, suffix: str = ""
+    place: Placement,
+    plan: Repository,
+    settings: dict[str, Any],
+    *,
+    sure: bool = False,
+    ignored: tuple[str, ...] = (),
 ) -> github.Repository:
     options = place.deleted if sure and not place.retain else place.options
     return github.Repository(
         place.child("repository"),
         name=plan.name,
-        description=None if plan.description is None else f"{plan.description}{suffix}",
+        description=plan.description,
         visibility=plan.visibility.value,
         auto_init=plan.auto_init,
-        opts=options(ignore_changes=READ_BACK),
+        opts=options(ignore_changes=(*READ_BACK, *ignored)),
         **settings,
     )
 
