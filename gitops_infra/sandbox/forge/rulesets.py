@@ -216,13 +216,14 @@ def _actor_fault(kind: Any, number: Any, mode: Any, target: str) -> str | None: 
 
 
 _OUTSIDE = "must be part of the ruleset source or owner organization"
+"""GitHub's words, reported for the built-in Actions App in a user's repository and for secret teams."""
 
 
 def _team_problem(store: Store, repository: Repository, number: int) -> str | None:
     """A secret team is none either: only who is visible to the repository's people can be named."""
     team = store.teams.get(number)
     known = team is not None and team.organization_id == repository.owner_id and team.privacy != "secret"
-    return None if known else f"Actor team {number} {_OUTSIDE}"
+    return None if known else f"Actor {f'{team.name} team' if team else f'team {number}'} {_OUTSIDE}"
 
 
 def _user_problem(store: Store, repository: Repository, number: int) -> str | None:
@@ -235,9 +236,9 @@ def _app_problem(store: Store, repository: Repository, number: int) -> str | Non
     if number == ACTIONS_APP_ID:
         owner = store.accounts[repository.owner_id]
         return None if owner.kind == "Organization" else f"Actor GitHub Actions integration {_OUTSIDE}"
-    here = (i for i in store.installations.values() if i.account_id == repository.owner_id)
-    app = next((store.apps[i.app_id] for i in here if i.app_id == number), None)
-    return None if app else f"Actor integration {number} {_OUTSIDE}"
+    app = store.apps.get(number)
+    here = app is not None and store.installation(app, store.accounts[repository.owner_id]) is not None
+    return None if here else f"Actor {f'{app.name} integration' if app else f'integration {number}'} {_OUTSIDE}"
 
 
 _ACTOR_PROBLEMS = {"Team": _team_problem, "User": _user_problem, "Integration": _app_problem}
