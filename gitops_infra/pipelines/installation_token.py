@@ -42,7 +42,10 @@ def signed():
     claims = {"iat": now - 60, "exp": now + 540, "iss": app}
     text = b".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
     command = ["openssl", "dgst", "-sha256", "-sign", os.environ["GITOPS_WORK"] + "/key"]
-    done = subprocess.run(command, input=text, capture_output=True)
+    try:
+        done = subprocess.run(command, input=text, capture_output=True)
+    except FileNotFoundError:
+        give_up("openssl is not installed, which signs for GitHub App " + app)
     if done.returncode:
         give_up(f"{secret} is no private key in PEM form: it must be the whole file that GitHub App {app} gave")
     return (text + b"." + encoded(done.stdout)).decode()
@@ -99,7 +102,7 @@ try:
         make()
     else:
         sys.exit(ask("DELETE", "/installation/token", os.environ["GITOPS_TOKEN"])[0] != 204)
-except (OSError, ValueError, KeyError) as error:
+except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
     give_up(f"{api} gave no usable answer: {type(error).__name__}")
 """
 

@@ -17,6 +17,7 @@ from gitops_infra.plan.model import Plan
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 from gitops_infra.sandbox.forge.jobs import JobGrant
 from gitops_infra.sandbox.forge.model import App
+from gitops_infra.sandbox.forge.responses import Response
 from gitops_infra.sandbox.forge.server import Sandbox
 
 NEEDED = {"contents": "write", "workflows": "write"}
@@ -278,6 +279,28 @@ def test_a_forge_that_gives_no_usable_answer_is_named_without_a_traceback(
 ) -> None:
     given = {"GITOPS_APP_KEY": delivery.forge.app_key(app), "GITHUB_API_URL": "http://127.0.0.1:9"}
     assert delivery.reason(plan_of(app), **given) == "http://127.0.0.1:9 gave no usable answer: URLError"
+
+
+def test_an_answer_of_another_shape_is_named_without_a_traceback(
+    delivery: Delivery, app: App, plan_of: Callable[[App], Plan]
+) -> None:
+    """Such as the page of a proxy."""
+    delivery.forge.before(lambda request: Response(200, []) if request.path.endswith("/installation") else None)
+    reason = delivery.reason(plan_of(app), GITOPS_APP_KEY=delivery.forge.app_key(app))
+    assert reason == f"{delivery.forge.api_url} gave no usable answer: AttributeError"
+
+
+def test_a_token_that_cannot_be_revoked_is_told_and_the_promotion_counts(
+    delivery: Delivery, app: App, plan_of: Callable[[App], Plan]
+) -> None:
+    refused = Response(503, {"message": "no server is available"})
+    delivery.forge.before(lambda request: refused if request.path == "/installation/token" else None)
+    done = delivery.promote(plan_of(app), "staging", GITOPS_APP_KEY=delivery.forge.app_key(app))
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"the token of GitHub App {app.id} could not be revoked: it is good for an hour\n",
+    )
+    assert delivery.head("env/staging") == delivery.head("main")
 
 
 def test_an_app_that_the_ruleset_does_not_let_through_is_refused_by_the_forge(
