@@ -1,8 +1,9 @@
 """Compares a topology with the live forge before `pulumi up`: every problem at once, by reading only."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
+from typing import Any
 
 from gitops_infra.audit.checks import (
     apps,
@@ -24,9 +25,10 @@ from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.identity import identify
 from gitops_infra.audit.known import Known
 from gitops_infra.audit.ownership import Owners
+from gitops_infra.audit.part import makes, narrowed
 from gitops_infra.audit.scene import Scene
 from gitops_infra.plan.build import plans as plan_topology
-from gitops_infra.plan.model import Environment
+from gitops_infra.plan.model import Environment, Plan
 from gitops_infra.plan.transition import problems
 from gitops_infra.topology.defaults import per_repository
 from gitops_infra.topology.environment import Environment as WantedEnvironment
@@ -76,27 +78,38 @@ def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is know
     *,
     owners: Owners | None = None,
     read_key: apps.KeyReader | None = None,
+    part: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, errors first, then warnings; empty when nothing stands in the way and nothing is left alone.
 
     `known` is what the stack made already, `owners` knows of other stacks, `read_key` reads the private key of an App
-    from the stack's configuration, `say` is given a line of progress when it takes longer than two seconds. A bad token
-    or an absent owner is reported alone: nothing behind it can be seen.
+    from the stack's configuration, `part` is what of the topology this stack makes, `say` is given a line of progress
+    when it takes longer than two seconds. A bad token or an absent owner is reported alone: nothing behind it can be
+    seen.
 
     Raises ForgeUnreachable when the forge gives no usable answer, and TopologyError where there is no plan.
     """
-    plans, known = plan_topology(topology), known or Known()
+    whole, known = plan_topology(topology), known or Known()
     identity = identify(reader)
     if identity is None:
         return (BAD_TOKEN,)
     scenes = [
-        Scene(each, plan, reader, identity, known, owners or Owners())
-        for each, plan in zip(per_repository(topology), plans, strict=True)
+        Scene(
+            *narrowed(each, plan, part),
+            reader,
+            identity,
+            known,
+            owners or Owners(),
+            others=tuple(other for other in plan.environments if not makes(part, other.name)),
+            foundation=plan.application.rulesets,
+        )
+        for each, plan in zip(per_repository(topology), whole, strict=True)
     ]
+    plans = [scene.plan for scene in scenes]
     findings = list(owner.check(scenes[0]))
     if not any(finding.code == "owner-absent" for finding in findings):
-        findings += map(of_problem, problems(known.outputs, *plans))
+        findings += map(of_problem, problems(_held(known, whole, part), *whole))
         tasks: list[Task] = [
             *_tasks(scenes),
             *(partial(apps.check, *app, read_key, reader.url) for app in apps.apps(plans).items()),
@@ -104,6 +117,13 @@ def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is know
         ]
         findings += _run(tasks, say or (lambda _: None))
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: tuple(Severity).index(finding.severity)))
+
+
+def _held(known: Known, plans: Iterable[Plan], part: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """What the stack holds of what it still makes; `pulumi up` judges what leaves it for another stack."""
+    now = {each.formerly: each.name for plan in plans for each in plan.environments if each.formerly}
+    names = {key: key.rpartition("/")[2] for key in known.outputs}
+    return {key: said for key, said in known.outputs.items() if makes(part, now.get(names[key], names[key]))}
 
 
 def _tasks(scenes: Iterable[Scene]) -> Iterator[Task]:

@@ -8,7 +8,7 @@ from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.identity import Identity
 from gitops_infra.audit.known import Known
 from gitops_infra.audit.ownership import Owners
-from gitops_infra.plan.model import CredentialKind, Environment, Plan, Repository
+from gitops_infra.plan.model import CredentialKind, Environment, Plan, Repository, Ruleset
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.topology import Topology
 
@@ -25,6 +25,10 @@ class Scene:
     identity: Identity
     known: Known
     owners: Owners = field(default_factory=Owners)
+    others: tuple[Environment, ...] = ()
+    """Environments of the topology that other stacks make."""
+    foundation: tuple[Ruleset, ...] = ()
+    """Rulesets of the application repository that the plan has with everything in one stack."""
 
     @property
     def application(self) -> Repository:

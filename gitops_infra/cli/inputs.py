@@ -24,6 +24,19 @@ def read_plans(file: Path) -> "tuple[Topology, tuple[Plan, ...]]":
         return topology, plans(topology)
 
 
+def read_part(file: Path) -> str | None:
+    """What of the topology the stack of that file makes: its configuration value `<namespace>:part`; None: everything.
+
+    For a file that `read_plans` has read.
+    """
+    from ruamel.yaml import YAML  # noqa: PLC0415 - as above
+
+    document = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
+    config = document.get("config") if isinstance(document, dict) else None
+    values = config.items() if isinstance(config, dict) else ()
+    return next((str(value) for key, value in values if str(key).partition(":")[2] == "part"), None)
+
+
 def read_token(file: Path | None) -> str:
     """The forge token: from the file if one is given, else from GITHUB_TOKEN; never from the command line.
 

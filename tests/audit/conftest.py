@@ -68,11 +68,16 @@ def check(forge: Sandbox) -> Preflight:
     """Runs a preflight, by default with the App's token, and gives the report's lines."""
 
     def run(
-        *, token: str | None = None, known: Known | None = None, owners: Owners | None = None, **changes: Any
+        *,
+        token: str | None = None,
+        known: Known | None = None,
+        owners: Owners | None = None,
+        part: str | None = None,
+        **changes: Any,
     ) -> list[str]:
         wanted = validate(topology(**changes))
         with GitHubReader(token or forge.app_token("provisioner"), forge.url, remember=True) as reader:
-            return [str(finding) for finding in preflight(wanted, reader, known, owners=owners)]
+            return [str(finding) for finding in preflight(wanted, reader, known, owners=owners, part=part)]
 
     return run
 

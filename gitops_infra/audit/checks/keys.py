@@ -8,13 +8,14 @@ from gitops_infra.topology.vocabulary import Isolation
 
 
 def check(scene: Scene) -> Iterator[Finding]:
-    """A finding for each write key that neither the stack has nor the plan makes."""
+    """A finding for each write key that neither the stack nor another one of the topology has."""
     shared = [each.name for each in scene.plan.environments if each.isolation is Isolation.SHARED and each.branch]
     if not shared or scene.live() is None:
         return
+    elsewhere = {each.credential.title for each in scene.others if each.credential is not None}
     for entry in scene.listed("keys"):
         title = str(entry.get("title"))
-        ours = (scene.application.name.lower(), title.lower()) in scene.known.deploy_keys
+        ours = title in elsewhere or (scene.application.name.lower(), title.lower()) in scene.known.deploy_keys
         if entry.get("read_only") is False and not ours:
             yield error(
                 of_repository(scene.application),

@@ -134,7 +134,7 @@ def _permissions(scene: Scene, repository: Repository, live: Mapping[str, Any]) 
         return
     if scene.identity.scopes is not None:
         return
-    environment = scene.plan.environments[0].name
+    environment = next((each.name for each in (*scene.plan.environments, *scene.others)), "")
     for permission, level, path in PROBES:
         answer = scene.reader.get(path, repository.owner, repository.name, environment, per_page=1)
         if answer.status == HTTPStatus.FORBIDDEN:

@@ -69,12 +69,15 @@ def check(scene: Scene) -> Iterator[Finding]:
     if scene.live() is None:
         return
     application = scene.application
+    everywhere = (*scene.plan.environments, *scene.others)
+    rulesets = (*application.rulesets, *(ruleset for each in scene.others for ruleset in each.rulesets))
     planned = {
-        "rulesets": {ruleset.name.casefold() for ruleset in application.rulesets},
-        "environments": {environment.name.casefold() for environment in scene.plan.environments},
+        # The stack of the foundation makes those of the default branch and of tags.
+        "rulesets": {ruleset.name.casefold() for ruleset in (*rulesets, *scene.foundation)},
+        "environments": {environment.name.casefold() for environment in everywhere},
         "deploy keys": {
             f"{environment.credential.title} (write)".casefold()
-            for environment in scene.plan.environments
+            for environment in everywhere
             if environment.credential and environment.credential.title
         },
     }
