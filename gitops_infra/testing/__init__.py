@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from gitops_infra.sandbox.forge.server import Sandbox
     from gitops_infra.testing.access import Access, Attempt
     from gitops_infra.testing.actors import Actor
+    from gitops_infra.testing.admissions import Admission
     from gitops_infra.testing.branches import assert_nobody_moves, assert_only_writers, assert_protected
-    from gitops_infra.testing.gate import Admission, as_job
+    from gitops_infra.testing.gate import as_job
     from gitops_infra.testing.secret_readers import assert_secret_readers
     from gitops_infra.testing.stack import Change, Stack, StackFactory, Update, UpdateFailed
     from gitops_infra.testing.state import assert_no_changes, assert_no_secret_in_state
@@ -48,7 +49,8 @@ _MODULES = {
     "testing.access": ("Access", "Attempt"),
     "testing.actors": ("Actor",),
     "testing.branches": ("assert_nobody_moves", "assert_only_writers", "assert_protected"),
-    "testing.gate": ("Admission", "as_job"),
+    "testing.admissions": ("Admission",),
+    "testing.gate": ("as_job",),
     "testing.secret_readers": ("assert_secret_readers",),
     "testing.stack": ("Change", "Stack", "StackFactory", "Update", "UpdateFailed"),
     "testing.state": ("assert_no_changes", "assert_no_secret_in_state"),

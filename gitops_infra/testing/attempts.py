@@ -15,7 +15,8 @@ from gitops_infra.sandbox.forge.responses import Refusal
 from gitops_infra.sandbox.forge.rulesets import governing
 from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.testing.access import Access, Attempt
-from gitops_infra.testing.gate import HEADS, PROBE, TAGS, people
+from gitops_infra.testing.admissions import PROBE
+from gitops_infra.testing.gate import HEADS, TAGS, people
 from gitops_infra.testing.keyring import Means, keyring
 from gitops_infra.testing.replica import replica, taken_back
 
@@ -97,10 +98,11 @@ class _Trial:
         outcome = self.clone.push(url, f"{commit}:{self.ref}", means.credential, force=force)
         if len(self.forge.store.pushes) > count:
             return outcome.allowed, self._rule(means)
-        if outcome.allowed or "[rejected]" in outcome.message:
-            raise RuntimeError(f"the push was not tried ({operation} of {self.ref}): {outcome.message}")
-        self.shut_out[means] = _said(outcome.message)
-        return False, self.shut_out[means]
+        refusal = _refusal(outcome.message)
+        if outcome.allowed or refusal is None:  # a broken connection must not pass for a refusal
+            raise RuntimeError(f"the forge was not asked to {operation} {self.ref}: {outcome.message}")
+        self.shut_out[means] = refusal
+        return False, refusal
 
     def _merge(self, _operation: Operation, means: Means) -> tuple[bool, str]:
         """A pull request that nobody reviewed, by each method that there is."""
@@ -149,11 +151,10 @@ class _Trial:
         return f"{why}, and its role is {held}"
 
 
-def _said(message: str) -> str:
-    """The line in which git tells why it was not let in."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    for prefix in ("remote: ", "ERROR: "):
-        for line in lines:
+def _refusal(message: str) -> str | None:
+    """The line in which the forge tells why it let nobody in; None when it was not the forge who spoke."""
+    for line in map(str.strip, message.splitlines()):
+        for prefix in ("remote: ", "ERROR: "):
             if line.startswith(prefix) and line.removeprefix(prefix).strip():
                 return line.removeprefix(prefix).strip()
-    return lines[0] if lines else "git said nothing"
+    return None

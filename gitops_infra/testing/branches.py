@@ -8,7 +8,7 @@ from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.testing.access import Access, Attempt, listed
 from gitops_infra.testing.actors import Actor, ActorKind
 from gitops_infra.testing.attempts import MOVES, try_out
-from gitops_infra.testing.gate import full_ref
+from gitops_infra.testing.gate import HEADS, full_ref
 
 FORWARD = (Operation.CREATE, Operation.PUSH)
 BACKWARD = (Operation.FORCE_PUSH, Operation.DELETE)
@@ -66,8 +66,8 @@ def assert_protected(
     """
     __tracebackhide__ = True
     ref = full_ref(branch or forge.repository(repository).default_branch)
-    if not _exists(forge, repository, ref):
-        raise ValueError(f"{repository} has no {ref}, so nothing can be protected: push it first")
+    if not ref.startswith(HEADS) or not _exists(forge, repository, ref):
+        raise ValueError(f"{repository} has no branch {ref}, so nothing can be protected: push it first")
     forbidden = (*BACKWARD, Operation.MERGE_UNREVIEWED)
     access = try_out(forge, repository, ref, (Operation.PUSH, *forbidden))
     _check(access, frozenset(bypass), (Operation.PUSH,), forbidden=forbidden)

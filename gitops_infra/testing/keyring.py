@@ -25,7 +25,8 @@ from gitops_infra.sandbox.forge.jobs import JobGrant
 from gitops_infra.sandbox.forge.model import App, Repository
 from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.testing.actors import Actor
-from gitops_infra.testing.gate import admissions, people
+from gitops_infra.testing.admissions import admissions
+from gitops_infra.testing.gate import people
 
 
 @dataclass(frozen=True, eq=False)

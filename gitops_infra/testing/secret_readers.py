@@ -8,10 +8,9 @@ from gitops_infra.sandbox.forge.model import EnvironmentRecord, Repository
 from gitops_infra.sandbox.forge.patterns import fnmatch
 from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.testing.access import listed
-from gitops_infra.testing.gate import Admission, admissions, full_ref, members, people
+from gitops_infra.testing.admissions import Admission, admissions
+from gitops_infra.testing.gate import full_ref, members, people
 from gitops_infra.testing.replica import replica
-
-PULL_REQUESTS = "refs/pull/*/merge"
 
 
 def assert_secret_readers(

@@ -12,7 +12,7 @@ from gitops_infra.sandbox.client import Clone, KeyCredential
 from gitops_infra.sandbox.forge.git.bare import BareRepository
 from gitops_infra.sandbox.forge.record_codec import encode
 from gitops_infra.sandbox.forge.server import Sandbox
-from gitops_infra.testing import Actor, assert_nobody_moves, assert_only_writers, assert_protected
+from gitops_infra.testing import Actor, assert_nobody_moves, assert_only_writers, assert_protected, attempts
 
 from .conftest import BRANCH, KEYS, PRODUCTION, STATE, Shop, actors
 
@@ -240,7 +240,7 @@ def test_a_repository_or_branch_that_does_not_exist_is_a_mistake_of_the_test(for
     forge.add_repository("acme/shop")
     with pytest.raises(ValueError, match="no repository 'acme/shpo'"):
         assert_only_writers(forge, "acme/shpo", "main", ())
-    with pytest.raises(ValueError, match="acme/shop has no refs/heads/main, so nothing can be protected"):
+    with pytest.raises(ValueError, match="acme/shop has no branch refs/heads/main, so nothing can be protected"):
         assert_protected(forge, "acme/shop")
     with pytest.raises(ValueError, match=r"'refs/heads/a\.\.b' is no name of a ref"):
         assert_nobody_moves(forge, "acme/shop", "a..b")
@@ -251,6 +251,21 @@ def test_a_key_with_a_passphrase_is_no_credential(shop: Shop) -> None:
     locked = asyncssh.generate_private_key("ssh-ed25519").export_private_key("pkcs8-pem", passphrase="one two three")
     shop.secret("LOCKED", locked.decode())
     only_production(shop)
+
+
+@pytest.mark.parametrize(
+    ("message", "refusal"),
+    [
+        ("remote: Repository not found.\nfatal: repository 'x' not found", "Repository not found."),
+        ("ERROR: The key is read only.\nfatal: Could not read from remote repository.", "The key is read only."),
+        ("fatal: unable to access 'x': Connection refused", None),
+        ("kex_exchange_identification: Connection closed by remote host", None),
+    ],
+    ids=["http", "ssh", "no connection", "closed"],
+)
+def test_only_what_the_forge_says_is_a_refusal(message: str, refusal: str | None) -> None:
+    """Else a forge that is down would prove that nobody can push."""
+    assert attempts._refusal(message) == refusal
 
 
 def _production(forge: Sandbox) -> int:

@@ -49,6 +49,14 @@ def test_a_pattern_in_the_policy_is_found_though_no_branch_matches_it_yet(shop: 
     check(shop, "main", "release/*")
 
 
+def test_a_pattern_beside_a_branch_of_its_first_word_admits_nobody(shop: Shop) -> None:
+    """Git keeps no `release/x` beside `release`."""
+    shop.policy("production", "release/*")
+    main = shop.send("GET", "acme/shop/git/ref/heads/main")["object"]["sha"]
+    shop.send("POST", "acme/shop/git/refs", ref="refs/heads/release", sha=main)
+    check(shop, "main")
+
+
 def test_a_tag_that_the_policy_admits_is_found(shop: Shop) -> None:
     shop.policy("production", "v*", kind="tag")
     assert "jobs of refs/tags/vx (stands for the deployment policy 'v*') read them:" in failure(shop, "main")
@@ -88,6 +96,15 @@ def test_approval_by_somebody_else_is_found(shop: Shop) -> None:
         shop, "main", approvers=("acme/developers",)
     )
     assert "approval is asked of acme/platform for jobs of main" in failure(shop, "main", approvers=())
+
+
+def test_jobs_are_found_when_the_only_reviewer_is_the_strongest_person(shop: Shop) -> None:
+    """Who may not review their own job; the jobs of others pass."""
+    shop.forge.add_team("acme", "owners", ["olivia"])
+    shop.forge.grant("acme/shop", "acme/owners", "read")
+    shop.environment("production", "main", reviewers=["owners"], prevent_self_review=True, can_admins_bypass=False)
+    shop.policy("production", "release/*")
+    assert "jobs of release/x" in failure(shop, "main", approvers=("acme/owners",))
 
 
 def test_an_administrator_who_may_pass_the_gate_is_found(shop: Shop) -> None:
