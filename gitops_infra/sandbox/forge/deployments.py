@@ -28,5 +28,5 @@ def supersede(store: Store, deployment: Deployment) -> None:
     for earlier in store.deployments_of(repository):
         same = earlier.environment.lower() == deployment.environment.lower() and earlier.id < deployment.id
         if same and earlier.state == "success":
-            earlier.state = "inactive"
+            earlier.state, earlier.replaced = "inactive", True
             store.save(earlier)

@@ -324,6 +324,8 @@ class Deployment:
     """What the job asks for its token; None: the repository's default."""
     fork: bool = False
     """Whether the job's code comes from a fork."""
+    replaced: bool = False
+    """Whether it succeeded and another one took its place: it is `inactive`, and was a success."""
     environment_url: str = ""
     """What the job's workflow set as the environment's URL, once it ended."""
 

@@ -69,9 +69,10 @@ def create(call: Call) -> Response:
 
 
 def list_statuses(call: Call) -> Response:
-    """The deployment's present status: one entry."""
+    """The deployment's status, newest first; of one that was replaced also its success before. Older ones are lost."""
     repository, deployment = _found(call, "read")
-    return call.page([_status(call, repository, deployment)])
+    present = _status(call, repository, deployment)
+    return call.page([present, {**present, "state": "success"}] if deployment.replaced else [present])
 
 
 def create_status(call: Call) -> Response:
@@ -82,7 +83,7 @@ def create_status(call: Call) -> Response:
         raise invalid("DeploymentStatus", "state", f"state must be one of {', '.join(STATES)}", "invalid")
     if deployment.event != "api":
         raise invalid("DeploymentStatus", "state", "stand-in lets only the job gate change a job's deployment")
-    deployment.state = body["state"]
+    deployment.state, deployment.replaced = body["state"], False
     call.store.save(deployment)
     if body.get("auto_inactive", True):
         supersede(call.store, deployment)

@@ -69,7 +69,7 @@ def test_a_commit_that_is_on_staging_may_go_to_production_and_only_that_one(
 
 
 def test_a_failed_a_running_and_a_replaced_deployment_prove_nothing(
-    forge: Sandbox, clone: Any, ruleset: Rulesets
+    forge: Sandbox, clone: Any, ruleset: Rulesets, client: Client
 ) -> None:
     ruleset("proven", [PRODUCTION], [rule("staging")])
     missing = ["Missing successful active staging deployment."]
@@ -87,6 +87,11 @@ def test_a_failed_a_running_and_a_replaced_deployment_prove_nothing(
     deploy(forge, "staging")
     assert sentences(clone, f"{old}:{PRODUCTION}") == missing
     assert sentences(clone, f"HEAD:{PRODUCTION}") == []
+    states: dict[bool, list[list[str]]] = {}
+    for deployment in client("dana").get("/repos/acme/shop/deployments").json():
+        statuses = client("dana").get(f"/repos/acme/shop/deployments/{deployment['id']}/statuses").json()
+        states.setdefault(deployment["sha"] == old, []).append([status["state"] for status in statuses])
+    assert states == {False: [["success"]], True: [["inactive", "success"], ["failure"]]}
 
 
 def test_production_deployments_stay_active_beside_newer_ones(forge: Sandbox, clone: Any, ruleset: Rulesets) -> None:
