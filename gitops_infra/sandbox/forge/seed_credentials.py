@@ -153,7 +153,8 @@ class Credentials(Lookup):
     ) -> str:
         """The value of a new installation token of an App (or its slug), for a part of what it may when asked for.
 
-        `expires_in` is in seconds; `account` is where it is installed, by default its owner.
+        `expires_in` is in seconds; `account` is where it is installed, by default its owner. Raises Refusal, as the
+        REST call answers, for more than the installation has.
         """
         with self.store.transaction():
             selected = None if repositories is None else [self.repository(name) for name in repositories]
