@@ -23,10 +23,10 @@ from gitops_infra.sandbox.forge.pulls import MergeResult
 from gitops_infra.sandbox.forge.record_codec import decode, encode
 from gitops_infra.sandbox.forge.responses import Refusal, Response
 from gitops_infra.sandbox.forge.router import Request, credential
-from gitops_infra.sandbox.forge.server import Sandbox
+from gitops_infra.sandbox.forge.server import STEERING_PATH, Sandbox
 from gitops_infra.sandbox.forge.store import KINDS
 
-SEGMENT = "_sandbox"
+SEGMENT = STEERING_PATH.strip("/")
 METHODS = (
     "add_user",
     "add_ssh_key",
@@ -101,7 +101,9 @@ class Control:
     def _call(self, body: Mapping[str, Any]) -> Response:
         if body["method"] not in METHODS:
             return Response(422, {"message": f"no method {body['method']!r}"})
-        if (body["method"], *body["positional"]) == ("inject_fault", Fault.REFUSED) and "seconds" not in body["named"]:
+        if (body["method"], *body["positional"]) == ("inject_fault", Fault.REFUSED) and not body["named"].get(
+            "seconds"
+        ):
             return Response(422, {"message": "fault refused needs seconds here: nobody could switch it off again"})
         try:
             positional = [self._unpacked(value) for value in body["positional"]]

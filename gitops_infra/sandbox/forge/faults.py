@@ -250,9 +250,30 @@ class FaultHandle:
 class Faultable:
     """Adds `fault` to what can `inject_fault`."""
 
-    def fault(self: Any, kind: Fault | str, **settings: Any) -> FaultHandle:
-        """Switches a fault on; the arguments are those of `Faults.inject`. Raises ValueError for what does not fit."""
-        return FaultHandle(self, self.inject_fault(str(kind), **settings), Fault(kind))
+    def fault(  # noqa: PLR0913  (by name; the vocabulary of a fault)
+        self: Any,
+        kind: Fault | str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        status: int | None = None,
+        seconds: float | None = None,
+        reads: int | None = None,
+    ) -> FaultHandle:
+        """Switches a fault on, see `Faults.inject` for the arguments. Raises ValueError for what does not fit."""
+        number = self.inject_fault(
+            str(kind),
+            method=method,
+            path=path,
+            times=times,
+            skip=skip,
+            status=status,
+            seconds=seconds,
+            reads=reads,
+        )
+        return FaultHandle(self, number, Fault(kind))
 
 
 def answer(one: Injected) -> Response:

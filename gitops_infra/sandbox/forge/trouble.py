@@ -30,12 +30,34 @@ class Trouble(Faultable):
 
     # Limits and latency
 
-    def limits(self, **settings: Any) -> None:
-        """Applies rate limits from now on; the arguments are those of `Limits`. Everybody begins with a full budget.
+    def limits(  # noqa: PLR0913  (by name; each is one limit)
+        self,
+        *,
+        primary: int | None = 5000,
+        per: float = 3600,
+        secondary_writes_per_minute: int | None = None,
+        points_per_minute: int | None = None,
+        concurrent: int | None = None,
+        minute: float = 60,
+        status: int = 403,
+        retry_after: bool = True,
+    ) -> None:
+        """Applies rate limits from now on, see `Limits` for each. Everybody begins with a full budget.
 
-        Raises ValueError for a value that makes no sense, TypeError for an unknown one.
+        Raises ValueError for a value that makes no sense.
         """
-        self._app.meter = Meter(Limits(**settings))
+        self._app.meter = Meter(
+            Limits(
+                primary=primary,
+                per=per,
+                secondary_writes_per_minute=secondary_writes_per_minute,
+                points_per_minute=points_per_minute,
+                concurrent=concurrent,
+                minute=minute,
+                status=status,
+                retry_after=retry_after,
+            )
+        )
 
     def unlimited(self) -> None:
         """Applies no limits any more."""

@@ -106,6 +106,15 @@ def test_a_304_and_the_question_for_the_limit_are_free(forge: Sandbox, client: C
     assert (dana.get(SHOP).status_code, dana.get("/rate_limit").json()["rate"]["remaining"]) == (403, 0)
 
 
+def test_graphql_has_a_budget_of_its_own(forge: Sandbox, client: Client) -> None:
+    dana = client("dana")
+    forge.limits(primary=1)
+    asked = {"query": "{ viewer { login } }"}
+    answers = [dana.get(SHOP), *(dana.post(f"{forge.url}/api/graphql", json=asked) for _ in range(2))]
+    assert [answer.status_code for answer in answers] == [200, 200, 403]
+    assert answers[1].headers["X-RateLimit-Resource"] == "graphql"
+
+
 def test_too_many_writes_in_a_minute_are_told_how_long_to_wait(forge: Sandbox, client: Client, clock: Clock) -> None:
     dana = client("dana")
     forge.limits(secondary_writes_per_minute=2)

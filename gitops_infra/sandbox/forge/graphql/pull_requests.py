@@ -16,7 +16,7 @@ from gitops_infra.sandbox.forge.graphql.connections import (
 )
 from gitops_infra.sandbox.forge.graphql.execution import Field, Typed
 from gitops_infra.sandbox.forge.graphql.repositories import Given, find, owner_of
-from gitops_infra.sandbox.forge.model import Account, PullRequest, Repository, Status
+from gitops_infra.sandbox.forge.model import Account, PullRequest, Repository
 from gitops_infra.sandbox.forge.responses import Refusal, timestamp
 from gitops_infra.sandbox.forge.rest import commits, shapes
 from gitops_infra.sandbox.forge.reviews import standing
@@ -262,7 +262,7 @@ TYPES: Mapping[str, Mapping[str, Field]] = {
     "StatusContext": {
         "id": Field(lambda _call, value, _: shapes.node_id("SC", value.id)),
         "context": attribute("context"),
-        "state": Field(lambda _call, value, _: CHECK_STATES[_status(value).state]),
+        "state": Field(lambda _call, value, _: CHECK_STATES[value.state]),
         "targetUrl": constant(value=None),
         "description": constant(value=""),
         "createdAt": constant(timestamp(0)),
@@ -317,7 +317,3 @@ ABSTRACT: Mapping[str, tuple[str, ...]] = {
     "RequestedReviewer": ("User", "Bot", "Team"),
     "StatusCheckRollupContext": ("CheckRun", "StatusContext"),
 }
-
-
-def _status(value: Status) -> Status:
-    return value
