@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from gitops_infra.recovery.pulumi_cli import PROJECT_FILES
 from gitops_infra.topology.extends import CONFIGURATION_NAME
 
 _NAME = re.compile(r"Pulumi\.(?P<stack>.+)\.ya?ml")
@@ -17,10 +18,46 @@ BESIDE = ("isolation", "name")
 """Keys that the writer is put behind: the first of them that is there."""
 
 
+class NoStackFile(Exception):  # noqa: N818 - says what is; the name is read in messages
+    """The stack file cannot be told. The text says what to give."""
+
+
 def stack_of(file: Path) -> str | None:
     """`shop` for `Pulumi.shop.yaml`; None for a file of another name."""
     match = _NAME.fullmatch(file.name)
     return None if match is None else match["stack"]
+
+
+def find(directory: Path, stack: str | None) -> Path:
+    """The one stack file of the project that `directory` is in, or that of the stack. Raises NoStackFile."""
+    for folder in (directory, *directory.resolve().parents):
+        for name in PROJECT_FILES:
+            if (folder / name).is_file():
+                return _only(_config_folder(folder / name), stack)
+    raise NoStackFile(f"{directory} is not in a Pulumi project. Give the stack file with --stack-file")
+
+
+def _config_folder(project: Path) -> Path:
+    """Where the project keeps its stack files. Source: Pulumi, "Project file reference", `stackConfigDir`."""
+    try:
+        said = _plain(project.read_text(encoding="utf-8"))
+    except (OSError, YAMLError, ValueError):
+        said = None
+    folder = said.get("stackConfigDir") if isinstance(said, dict) else None
+    return project.parent / folder if isinstance(folder, str) else project.parent
+
+
+def _only(folder: Path, stack: str | None) -> Path:
+    there = sorted(path for path in folder.glob("Pulumi.*.y*ml") if stack_of(path) is not None)
+    wanted = None if stack is None else stack.rpartition("/")[2]
+    found = [path for path in there if wanted in (None, stack_of(path))]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(str(stack_of(path)) for path in there)
+    if found:
+        raise NoStackFile(f"{folder} has files of the stacks {names}. Say which with --stack")
+    held = f"those of {names}" if there else "none"
+    raise NoStackFile(f"{folder} has no file of {stack or 'a stack'}: it has {held}. Give it with --stack-file")
 
 
 def writer_of_app(app: int, key: str) -> str:

@@ -18,7 +18,10 @@ app = typer.Typer(
 )
 
 EnvironmentName = Annotated[str, typer.Argument(metavar="ENV", help="Name of the environment.")]
-StackFile = Annotated[Path, typer.Option("--stack-file", help="Stack file (Pulumi.<stack>.yaml), or a topology.")]
+StackFile = Annotated[
+    Path | None,
+    typer.Option(help="Stack file (Pulumi.<stack>.yaml), or a topology. Default: the only one of the project."),
+]
 Stack = Annotated[str | None, typer.Option(help="Stack that keeps the key. Default: the one that the file is for.")]
 Folder = Annotated[Path | None, typer.Option(help="Folder of the Pulumi project. Default: found from the stack file.")]
 BaseUrl = Annotated[
@@ -38,7 +41,7 @@ def github_app() -> None:
 def create(  # noqa: PLR0913 - one parameter per option
     environment: EnvironmentName,
     *,
-    stack_file: StackFile,
+    stack_file: StackFile = None,
     stack: Stack = None,
     cwd: Folder = None,
     base_url: BaseUrl = None,
@@ -82,7 +85,7 @@ def create(  # noqa: PLR0913 - one parameter per option
             raise typer.Exit(INTERRUPTED) from None
     _tell(f"its key is stored as {case.vault.key} of stack {case.vault.pulumi.stack}")
     _add_writer(case, made.id, write=write)
-    check = f"gitops-infra app check {environment} --stack-file {stack_file}"
+    check = f"gitops-infra app check {environment} --stack-file {case.file}"
     _show(made.install_url, f"Install it on {', '.join(case.wanted.full_names)}", browser=False)
     with clear(BadAddress):
         try:
@@ -110,7 +113,7 @@ def create(  # noqa: PLR0913 - one parameter per option
 def check(
     environment: EnvironmentName,
     *,
-    stack_file: StackFile,
+    stack_file: StackFile = None,
     stack: Stack = None,
     cwd: Folder = None,
     base_url: BaseUrl = None,
@@ -126,11 +129,12 @@ def check(
     _report(_checks(case, case.writer.app, pem, base_url))
 
 
-def _case(file: Path, environment: str, stack: str | None, cwd: Path | None) -> "Case":
+def _case(file: Path | None, environment: str, stack: str | None, cwd: Path | None) -> "Case":
     from gitops_infra.apps.case import NoAppHere, case  # noqa: PLC0415 - `--help` need not load it
+    from gitops_infra.apps.stack_file import NoStackFile, find  # noqa: PLC0415 - as above
 
-    with clear(TopologyError, NoAppHere):
-        return case(file, environment, stack=stack, directory=cwd)
+    with clear(TopologyError, NoAppHere, NoStackFile):
+        return case(file or find(cwd or Path(), stack), environment, stack=stack, directory=cwd)
 
 
 def _prepared(case: "Case", base_url: str | None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_infra.apps.stack_file import add_writer, stack_of, with_writer
+from gitops_infra.apps.stack_file import NoStackFile, add_writer, find, stack_of, with_writer
 
 WRITER = "writer: {app: 7, key: k}"
 DEEP = f"\n          {WRITER}\n          "
@@ -76,3 +76,44 @@ def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path: Path) -> Non
     assert (real.stat().st_mode & 0o777, link.is_symlink()) == (0o640, True)
     assert not add_writer(link, "staging", 8, "k")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Pulumi.shop.yaml", "real.yaml"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that keeps its stack files in a folder of their own; `shop` is the only one."""
+    (tmp_path / "Pulumi.yaml").write_text("name: infra\nstackConfigDir: stacks/config\n")
+    folder = tmp_path / "stacks" / "config"
+    folder.mkdir(parents=True)
+    for name in ("Pulumi.shop.yaml", "stack.schema.json", "notes.yaml"):
+        (folder / name).write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize("stack", [None, "shop", "acme/infra/shop"])
+def test_the_only_stack_file_of_the_project_is_found_from_anywhere_in_it(project: Path, stack: str | None) -> None:
+    wanted = project / "stacks" / "config" / "Pulumi.shop.yaml"
+    assert find(project, stack) == wanted
+    assert find(project / "stacks", stack).resolve() == wanted.resolve()
+
+
+def test_of_several_stacks_one_must_be_named(project: Path) -> None:
+    folder = project / "stacks" / "config"
+    (folder / "Pulumi.blog.yml").write_text("")
+    assert find(project, "blog") == folder / "Pulumi.blog.yml"
+    for stack, reason in (
+        (None, f"{folder} has files of the stacks blog, shop. Say which with --stack"),
+        ("dev", f"{folder} has no file of dev: it has those of blog, shop. Give it with --stack-file"),
+    ):
+        with pytest.raises(NoStackFile) as caught:
+            find(project, stack)
+        assert str(caught.value) == reason
+
+
+def test_without_a_project_the_file_must_be_given(tmp_path: Path) -> None:
+    with pytest.raises(NoStackFile) as caught:
+        find(tmp_path, None)
+    assert str(caught.value) == f"{tmp_path} is not in a Pulumi project. Give the stack file with --stack-file"
+    (tmp_path / "Pulumi.yaml").write_text("name: [not, a, project")
+    with pytest.raises(NoStackFile) as caught:
+        find(tmp_path, None)
+    assert str(caught.value) == f"{tmp_path} has no file of a stack: it has none. Give it with --stack-file"

@@ -229,7 +229,7 @@ def test_it_writes_one_line_into_the_stack_file_when_asked(
     again = create(cli, stack, forge)
     assert (again.exit_code, again.stdout) == (0, "")
     assert again.stderr.startswith("staging has its App: `writer: {app: ")
-    checked = cli("app", "check", "staging", "--stack-file", stack.file, "--base-url", forge.url)
+    checked = cli("app", "check", "staging", "--cwd", stack.file.parent, "--base-url", forge.url)
     assert (checked.exit_code, checked.stderr, checked.stdout.count("ok: ")) == (0, "", 4)
 
 
@@ -308,10 +308,12 @@ def test_without_a_click_it_gives_up(
 
 
 def test_without_an_installation_it_says_how_to_go_on(
-    cli: Cli, stack: Stack, forge: Sandbox, browse: Callable[[Visit], Browser]
+    cli: Cli, stack: Stack, forge: Sandbox, *, monkeypatch: pytest.MonkeyPatch, browse: Callable[[Visit], Browser]
 ) -> None:
+    """How long it waits is proved in tests/apps/test_creation.py."""
+    monkeypatch.setattr(creation, "await_installation", lambda *_, **__: ("acme/shop",))
     browse(lambda one, address: one.install(one.confirm(address), "other"))
-    result = create(cli, stack, forge, "--timeout", 0.02)
+    result = create(cli, stack, forge)
     assert result.exit_code == 1
     install = f"{forge.url}/apps/shop-staging-gitops/installations/new"
     assert result.stderr.splitlines()[-1] == (
@@ -438,17 +440,6 @@ def test_killed_after_the_click_the_key_is_stored_already(stack: Stack, forge: S
     process.kill()
     process.communicate(timeout=30)
     assert stack.value("stagingAppKey").startswith("-----BEGIN RSA PRIVATE KEY-----")
-
-
-def test_while_it_waits_it_says_so_every_ten_seconds() -> None:
-    now, told = [0.0], list[str]()
-    patience = creation.Patience(125, now=lambda: now[0], sleep=lambda _: None)
-    for seconds in patience.rounds("for a click", told.append, 2.0):
-        assert seconds <= 2.0
-        now[0] += seconds
-    assert now[0] == 125
-    assert told[0] == "still waiting for a click (115 s left)"
-    assert len(told) == 12
 
 
 OLD = "the isolation of old is `repository`, where a deploy key moves its branch. An App does so under "
