@@ -73,7 +73,7 @@ class Registered:
     import_id: str
     """Id under which the forge has it already; empty: it is made."""
     aliases: tuple[str, ...]
-    """Names that it had before."""
+    """Names that it had before; an empty one is the same name without the parent."""
     hooks: Mapping[str, tuple[str, ...]]
     """Names of hooks by the moment when they run, such as `before_update`."""
 

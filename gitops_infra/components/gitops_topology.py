@@ -26,6 +26,7 @@ from gitops_infra.plan.access import reach
 from gitops_infra.plan.build import plans as plan_topology
 from gitops_infra.plan.model import Environment, Plan
 from gitops_infra.topology.defaults import per_repository
+from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
@@ -134,7 +135,7 @@ class _Repository:
                     known_hosts=topology.known_hosts,
                     default_branch_protected=True,
                 ),
-                place.renamed(place.nested(*before), *([f"{prefix}{wanted.formerly}"] if wanted.formerly else [])),
+                self._options(place, wanted, *before, moved_in=not part.foundation),
                 _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
                 _approvers=approvers,
                 _application=hosted,
@@ -142,6 +143,14 @@ class _Repository:
             for wanted in topology.environments
             if part.makes(wanted.name)
         }
+
+    def _options(
+        self, place: Placement, wanted: WantedEnvironment, *before: pulumi.Resource, moved_in: bool
+    ) -> pulumi.ResourceOptions:
+        """Of an environment: after the default branch's rules, and found again under what it was called before."""
+        former = [f"{self.prefix}{wanted.formerly}"] if wanted.formerly else []
+        options = place.renamed(place.nested(*before), *former)
+        return place.moved_in(options) if moved_in else options
 
     @property
     def retained(self) -> list[pulumi.CustomResource]:

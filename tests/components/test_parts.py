@@ -80,6 +80,17 @@ def test_the_parts_together_are_the_whole_under_the_same_names(record: Record, p
     assert alone.exports["foundation"] == {"acme/shop": "refs/heads/main"}
 
 
+def test_what_state_move_brought_without_its_parent_is_found(record: Record, part: Build) -> None:
+    """`pulumi state move` leaves the topology's own component behind. See docs/layouts.md."""
+
+    def aliases(name: str | None) -> dict[str, Any]:
+        recorded = record(make(part(name)), outputs=PROTECTED)
+        return {one.name: one.aliases for one in recorded.resources if one.aliases}
+
+    assert aliases("staging") == {"shop-staging": ("",)}
+    assert aliases(None) == {}
+
+
 def test_access_tells_what_this_stack_holds_and_that_others_reach_the_repository(record: Record, part: Build) -> None:
     def undoers(name: str | None) -> list[str]:
         found: list[str] = record(make(part(name)), outputs=PROTECTED).exports["access"]["undoers"]

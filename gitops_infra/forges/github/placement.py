@@ -104,6 +104,11 @@ class Placement:
         aliases = [pulumi.Alias(name=self.child(name)) for name in former]
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(aliases=aliases))
 
+    @staticmethod
+    def moved_in(options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """The options of a child that `pulumi state move` may have brought: without its parent, which stayed behind."""
+        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=None)]))
+
     def written_once(self, *after: pulumi.Resource, ignore_changes: Sequence[str]) -> pulumi.ResourceOptions:
         """Options of a child that is made once and then belongs to its users: never changed, never deleted."""
         return self._merged(
