@@ -242,6 +242,38 @@ def test_the_name_that_was_confirmed_counts(
     assert f"writer: {{app: {forge.find_app('acme-mover').id}, key: productionAppKey}}" in result.stdout
 
 
+def test_a_name_that_is_taken_is_changed_on_the_page_of_github(
+    cli: Cli, stack: Stack, forge: Sandbox, browse: Callable[[Visit], Browser]
+) -> None:
+    forge.create_app("acme", "shop-staging-gitops", {})
+
+    def visit(one: Browser, address: str) -> None:
+        assert one.confirm(address).status_code == 422
+        one.install(one.confirm(address, name="shop-staging-2"))
+
+    browse(visit)
+    result = create(cli, stack, forge)
+    assert result.exit_code == 0, result.output
+    assert f"writer: {{app: {forge.find_app('shop-staging-2').id}, key: stagingAppKey}}" in result.stdout
+
+
+def test_a_key_from_the_page_of_the_app_replaces_the_first_one(
+    cli: Cli, stack: Stack, forge: Sandbox, browse: Callable[[Visit], Browser]
+) -> None:
+    """The steps that --new-key names."""
+    browser = browse(lambda one, address: one.install(one.confirm(address)))
+    assert create(cli, stack, forge, "--write").exit_code == 0
+    first = stack.value("stagingAppKey")
+    for thread in browser.threads:
+        thread.join()
+    settings = f"{forge.url}/organizations/acme/settings/apps/shop-staging-gitops"
+    made = browser.http.post(f"{settings}/keys", data={"act_as": "olivia"})
+    subprocess.run(["pulumi", "config", "set", "--secret", "stagingAppKey"], input=made.content, check=True)
+    assert stack.value("stagingAppKey") not in ("", first)
+    checked = cli("app", "check", "staging", "--cwd", stack.file.parent, "--base-url", forge.url)
+    assert (checked.exit_code, checked.stdout.count("ok: ")) == (0, 4), checked.output
+
+
 def test_an_answer_with_another_state_is_turned_away_and_the_wait_goes_on(
     cli: Cli, stack: Stack, forge: Sandbox, browse: Callable[[Visit], Browser]
 ) -> None:
