@@ -51,10 +51,13 @@ def failed(runs: Iterable[Run], failures: Iterable[Failure]) -> str:
 
 
 def skipped(runs: Iterable[Run]) -> str:
-    """How many tests upstream skipped, by the reason that it prints."""
-    reasons = Counter((run.result.headline, run.mode) for run in runs if run.result.outcome is Outcome.SKIPPED)
-    rows = [[str(number), mode, reason] for (reason, mode), number in sorted(reasons.items())]
-    return shortened_lines(aligned(rows))
+    """How many results upstream skipped, in which modes, by the reason that it prints."""
+    modes: dict[str, list[Mode]] = {}
+    for run in runs:
+        if run.result.outcome is Outcome.SKIPPED:
+            modes.setdefault(run.result.headline, []).append(run.mode)
+    rows = [[str(len(found)), ", ".join(dict.fromkeys(found)), reason] for reason, found in sorted(modes.items())]
+    return "\n".join(map(shortened, aligned(rows).splitlines()))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -69,8 +72,3 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 def shortened(text: str) -> str:
     """The text, cut at `WIDTH`."""
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
-
-
-def shortened_lines(text: str) -> str:
-    """Each line cut at `WIDTH`."""
-    return "\n".join(shortened(each) for each in text.splitlines())

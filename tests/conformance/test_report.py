@@ -37,7 +37,9 @@ def test_each_failure_has_its_first_line_and_its_reason() -> None:
 
 
 def test_skipped_tests_are_counted_by_upstreams_reason() -> None:
-    assert report.skipped(RUNS) == "1  team  Skipping as told"
+    more = [Run(mode, Client.LEGACY, RUNS[2].result) for mode in (Mode.TEAM, Mode.ENTERPRISE)]
+    assert report.skipped([*RUNS, *more]) == "3  team, enterprise  Skipping as told"
+    assert report.skipped(RUNS[:2]) == ""
 
 
 def test_a_long_error_is_cut() -> None:
