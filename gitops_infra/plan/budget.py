@@ -7,7 +7,7 @@ Measured on the provider that is shipped (pulumi-github 6.15 over terraform-prov
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitops_infra.plan.model import Plan
@@ -81,8 +81,12 @@ SELECTION = _calls(
 )
 """More of Actions permissions, where actions are selected and not just turned off."""
 
-IMPORT = _calls(f"GET {_REPOSITORY}")
-"""What an imported repository costs instead of a new one."""
+IMPORT: Mapping[ResourceKind, tuple[Call, ...]] = {
+    ResourceKind.REPOSITORY: _calls(f"GET {_REPOSITORY}"),
+    ResourceKind.ACTIONS: _calls(f"GET {_REPOSITORY}/actions/permissions"),
+}
+"""What the parts of an imported repository cost first, in the preview too. Of the repository that is all; Actions
+permissions are then written."""
 
 START = _calls("GET /orgs/{}")
 """What the provider asks when it starts."""
@@ -131,9 +135,11 @@ def budget(plans: Iterable[Plan], made: Mapping[ResourceKind, int] | None = None
     for plan in plans:
         wanted = resources(plan)
         new, there = wanted - there, there - wanted
-        if plan.application.imported and new[ResourceKind.REPOSITORY]:
-            new[ResourceKind.REPOSITORY] -= 1
-            spend(ResourceKind.REPOSITORY, *IMPORT)
+        if plan.application.imported:
+            for kind, read in IMPORT.items():
+                if new[kind] > _made_new(plan, kind):
+                    spend(kind, *read, times=ROUNDS)
+            new[ResourceKind.REPOSITORY] = min(new[ResourceKind.REPOSITORY], _made_new(plan, ResourceKind.REPOSITORY))
         for kind, number in new.items():
             spend(kind, *_create(kind, plan.owner_kind), times=number)
         selected = sum(
@@ -143,6 +149,11 @@ def budget(plans: Iterable[Plan], made: Mapping[ResourceKind, int] | None = None
         spend(ResourceKind.ACTIONS, *SELECTION, times=min(selected, new[ResourceKind.ACTIONS]))
     spent = {name: number for name, number in sorted(by_kind.items()) if number}
     return Budget({call: calls[call] for call in sorted(calls) if calls[call]}, spent)
+
+
+def _made_new(plan: Plan, kind: ResourceKind) -> int:
+    """How many of that kind are not of the application repository."""
+    return resources(replace(plan, application=replace(plan.application, imported=False, actions=None)))[kind]
 
 
 def _create(kind: ResourceKind, owner_kind: OwnerKind) -> tuple[Call, ...]:

@@ -14,7 +14,10 @@ from gitops_infra.topology.validate import validate
 
 pytestmark = pytest.mark.engine
 
-EXISTING = {
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm8ga2V5\n-----END OPENSSH PRIVATE KEY-----"
+
+WRITER = {"user": "rita", "key": "writerKey"}
+EXISTING: dict[str, Any] = {
     "owner": "acme",
     "github_plan": "enterprise",
     "application": {
@@ -42,17 +45,46 @@ NEW = {
     },
     "environments": [{"name": "staging"}, {"name": "production", "reviewers": [{"team": "platform"}]}],
 }
+IMPORTED = {
+    **EXISTING,
+    "application": {**EXISTING["application"], "import": True, "allowed_actions": ["acme/*"]},
+    "environments": [{"name": "staging"}],
+}
+"""Its Actions permissions are written, all other settings are left alone."""
+IN_THE_REPOSITORY = {
+    **EXISTING,
+    "environments": [
+        {"name": "staging", "isolation": "shared", "accept_shared_bypass": True},
+        {"name": "production", "isolation": "branch", "writer": WRITER, "reviewers": [{"user": "mara"}]},
+    ],
+}
+SEVERAL = {
+    **EXISTING,
+    "repositories": [{"name": "web", "existing": True, "visibility": "private", "code_owners": True}],
+    "environments": [{"name": "staging"}, {"name": "production", "reviewers": [{"team": "platform"}]}],
+}
 
 
-@pytest.mark.parametrize("topology", [EXISTING, NEW], ids=["existing", "new"])
+@pytest.mark.parametrize(
+    "topology",
+    [EXISTING, NEW, IMPORTED, IN_THE_REPOSITORY, SEVERAL],
+    ids=["existing", "new", "imported", "branch and shared", "several"],
+)
 def test_a_first_up_sends_exactly_what_was_expected(world: Any, topology: Mapping[str, Any]) -> None:
     world.configure(dict(topology))
-    world.pulumi("config", "set", "--secret", "deployToken", "a-value-of-no-worth")
+    world.secret("deployToken", "a-value-of-no-worth")
+    world.secret("writerKey", KEY)
+    _second_repository(world)
     before = len(world.forge.requests)
     world.pulumi("up", "--yes")
     expected = budget(with_workflows(plan) for plan in plans(validate(topology))).calls
     asked = Counter(_template(each.method, each.path, expected) for each in world.forge.requests[before:])
     assert asked == Counter(expected)
+
+
+def _second_repository(world: Any) -> None:
+    world.forge.add_repository("acme/web", auto_init=True)
+    world.forge.grant("acme/web", "acme/platform", "maintain")
 
 
 def _template(method: str, path: str, expected: Mapping[Call, int]) -> Call:

@@ -71,8 +71,24 @@ def test_several_repositories_add_up_but_for_the_look_ups(topology: Build) -> No
 def test_an_imported_repository_is_read(topology: Build) -> None:
     application = {"name": "shop", "existing": True, "import": True, "visibility": "public"}
     imported = topology(application=application)
-    assert total(imported) - total(topology()) == 1
+    assert total(imported) - total(topology()) == 2
     assert resources(plans(imported)[0])[ResourceKind.REPOSITORY] == 3
+
+
+def test_actions_of_an_imported_repository_are_read_before_they_are_written(topology: Build) -> None:
+    application = {"name": "shop", "existing": True, "import": True, "visibility": "public"}
+    pinned = topology(application={**application, "sha_pinning": True})
+    selected = topology(application={**application, "allowed_actions": ["acme/*"]})
+    assert total(pinned) - total(topology(application=application)) == 4
+    assert total(selected) - total(pinned) == 2
+
+
+def test_what_a_stack_has_is_not_made_again(topology: Build) -> None:
+    whole = plans(topology())
+    made = resources(whole[0])
+    assert budget(whole, made=made).total == 2
+    del made[ResourceKind.SECRET]
+    assert budget(whole, made=made).total == 2 + 2 * 4
 
 
 def test_a_users_repositories_are_made_under_another_route(topology: Build) -> None:
