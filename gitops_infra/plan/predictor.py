@@ -66,12 +66,12 @@ _REACH = {
     CredentialKind.APP: (
         Mechanism.APP_SCOPE,
         "the App that is installed on {}",
-        "the App is installed on its own repository only",
+        "the App is not installed there",
     ),
     CredentialKind.MACHINE_USER: (
         Mechanism.ROLE,
         "the machine user with the role write in {}",
-        "the machine user has a role in its own repository only",
+        "the machine user has no role there",
     ),
 }
 """How far a credential reaches: by what mechanism, in its own repository, and in any other."""
