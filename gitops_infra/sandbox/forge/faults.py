@@ -56,6 +56,10 @@ TAKES: Mapping[Fault, frozenset[str]] = {
     for fault in Fault
 }
 
+MEETS_GIT = (Fault.STATUS_BEFORE, Fault.RESET_BEFORE, Fault.HANG, Fault.SLOW)
+"""Faults that git over HTTP can meet; `SLOW` then lets it begin later."""
+GIT = ".git/"
+
 BODIES: Mapping[int, Mapping[str, Any]] = {
     401: {"message": "Bad credentials"},
     403: {"message": "Resource not accessible by integration"},
@@ -90,6 +94,8 @@ class Injected:
 
     def claims(self, method: str, path: str) -> bool:
         """Whether the fault takes this request. Counts it."""
+        if (GIT in path) != (GIT in (self.path or "")):
+            return False
         if self.method not in {None, method} or (self.path is not None and not fnmatch(self.path, path)):
             return False
         self.matched += 1
@@ -129,9 +135,13 @@ class Faults:
 
         `path` is a pattern over the undecoded path without `/api/v3`, in which numeric ids of repositories and teams
         are replaced by names: `*` is one segment, `**/` any number of them. `skip` lets the first matching requests
-        pass. Raises ValueError that names what does not fit.
+        pass. Git over HTTP is met only by a pattern that names it, such as `/*/*.git/git-receive-pack`.
+
+        Raises ValueError that names what does not fit.
         """
         fault = Fault(kind)
+        if GIT in (path or "") and fault not in MEETS_GIT:
+            raise ValueError(f"fault {fault} cannot meet git: possible are {', '.join(MEETS_GIT)}")
         given = {"status": status, "seconds": seconds, "reads": reads}
         _check(fault, given)
         if times is not None and times < 1:

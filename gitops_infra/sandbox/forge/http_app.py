@@ -8,7 +8,7 @@ from enum import StrEnum
 from starlette.concurrency import run_in_threadpool
 
 from gitops_infra.sandbox.forge.conditional import NOT_MODIFIED, conditional, last_modified
-from gitops_infra.sandbox.forge.faults import Fault, Faults, Injected, answer
+from gitops_infra.sandbox.forge.faults import BODIES, Fault, Faults, Injected, answer
 from gitops_infra.sandbox.forge.git.http import is_git_path
 from gitops_infra.sandbox.forge.identity import ANONYMOUS, Identity, IdentityKind
 from gitops_infra.sandbox.forge.ledger import Ledger, RecordedRequest
@@ -78,7 +78,8 @@ class HttpApp:
         """Serves one request."""
         path: str = scope["raw_path"].decode("latin-1")
         if is_git_path(path):
-            await self._git(scope, receive, send)
+            if await self._spares_git(scope["method"], path, send):
+                await self._git(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         content = await _body(receive)
@@ -109,14 +110,34 @@ class HttpApp:
             return extra(request)
         return None if request.api else self.site.answer(request, request.base_url)
 
+    async def _spares_git(self, method: str, path: str, send: Send) -> bool:
+        """Whether git goes on; else a fault has answered in its place."""
+        faults = self.faults.claim(method, path) if self.faults else []
+        await self._held(faults)
+        await asyncio.sleep(sum(one.seconds for one in faults if one.kind is Fault.SLOW))
+        for one in faults:
+            if one.kind is Fault.STATUS_BEFORE:
+                words = f"{BODIES[one.status]['message']}\n".encode()  # git shows plain text behind `remote:`
+                plain = Rendered(one.status, {"Content-Type": "text/plain; charset=utf-8"}, words)
+                await _send(send, method, Outcome(plain))
+                return False
+            if one.kind is Fault.RESET_BEFORE:
+                await _send(send, method, Outcome(Response(0).rendered(), Ending.RESET))
+                return False
+        return True
+
+    @staticmethod
+    async def _held(faults: list[Injected]) -> None:
+        for held in (one for one in faults if one.kind is Fault.HANG):
+            while not held.released.is_set():  # noqa: ASYNC110  (released from any thread)
+                await asyncio.sleep(RELEASE_POLL)
+
     def _extra_of(self, request: Request) -> Callable[[Request], Response] | None:
         return self.extra.get(request.path.split("/", 2)[1])
 
     async def _github(self, request: Request, send: Send) -> None:
         faults = await run_in_threadpool(self._claim, request) if self.faults else []
-        for held in (one for one in faults if one.kind is Fault.HANG):
-            while not held.released.is_set():  # noqa: ASYNC110  (released from any thread)
-                await asyncio.sleep(RELEASE_POLL)
+        await self._held(faults)
         meter = self.meter
         identity = await run_in_threadpool(self.router.identify, request) if meter else None
         if meter is not None and identity is not None:
@@ -227,9 +248,11 @@ async def _send(send: Send, method: str, outcome: Outcome) -> None:
     rendered, ending = outcome.rendered, outcome.ending
     if ending is Ending.DROPPED:
         transport_of(send).abort()
+        await asyncio.sleep(0)  # uvicorn hears of it, and does not complain that nothing was sent
         return
     if ending is Ending.RESET:
         reset(transport_of(send))
+        await asyncio.sleep(0)
         return
     headers = {
         **rendered.headers,

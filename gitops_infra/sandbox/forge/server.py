@@ -75,6 +75,7 @@ class Sandbox(Seeding, Trouble):
         )
         self._listeners: list[Listener] = []
         self._background: list[asyncio.Task[None]] = []
+        self._reopening: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
@@ -234,13 +235,21 @@ class Sandbox(Seeding, Trouble):
         self._run(self._open())
 
     async def _close(self, seconds: float | None) -> None:
+        self._keep_closed()
         for listener in self._listeners:
             await listener.close()
         if seconds is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(seconds, lambda: self._background.append(loop.create_task(self._open())))
+            self._reopening = loop.call_later(seconds, lambda: self._background.append(loop.create_task(self._open())))
+
+    def _keep_closed(self) -> None:
+        """Forgets that the ports were to be opened at some time."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
 
     async def _open(self) -> None:
+        self._keep_closed()
         for listener in self._listeners:
             await listener.open()
 

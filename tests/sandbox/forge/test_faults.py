@@ -6,12 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from gitops_infra.sandbox.client import Clone, TokenCredential
 from gitops_infra.sandbox.forge.faults import BODIES, NEEDS, Fault
 from gitops_infra.sandbox.forge.server import Sandbox
 
@@ -207,6 +209,20 @@ def test_a_fault_meets_the_requests_that_it_names_as_often_as_it_says(forge: San
     assert fault.hits == 2
 
 
+def test_a_push_meets_the_faults_that_name_git(forge: Sandbox, client: Client, tmp_path: Path) -> None:
+    clone, dana = Clone.empty(tmp_path / "clone"), TokenCredential(forge.token("dana"))
+    push = partial(clone.push, forge.http_url("acme/shop"), f"{clone.commit(None, 'x')}:refs/heads/topic", dana)
+    forge.fault(Fault.STATUS_BEFORE, status=422, method="POST", times=None)  # names no git, so it meets none
+    fault = forge.fault(Fault.STATUS_BEFORE, status=503, path="/acme/shop.git/git-receive-pack")
+    assert "503" in push().message
+    reset = forge.fault(Fault.RESET_BEFORE, path="/*/*.git/git-receive-pack", times=None)  # git tries more than once
+    assert not push().allowed
+    reset.remove()
+    assert (fault.hits, len(forge.pushes)) == (1, 0)
+    assert reset.hits >= 1
+    assert push().allowed
+
+
 def test_a_fault_without_an_end_lasts_until_it_is_removed(forge: Sandbox, client: Client) -> None:
     dana = client("dana")
     fault = forge.fault("status_before", status=500, times=None)
@@ -226,6 +242,11 @@ def test_a_fault_without_an_end_lasts_until_it_is_removed(forge: Sandbox, client
         (Fault.HANG, {"seconds": 3}, "fault hang takes no seconds"),
         (Fault.SLOW, {"seconds": 0}, "fault slow: seconds is 0, needed is more than 0"),
         (Fault.HANG, {"times": 0}, "fault hang: times is 0, needed is at least 1, or None for always"),
+        (
+            Fault.LAG,
+            {"reads": 1, "path": "/*/*.git/info/refs"},
+            "fault lag cannot meet git: possible are status_before",
+        ),
         ("explode", {}, "'explode' is not a valid Fault"),
     ],
 )
