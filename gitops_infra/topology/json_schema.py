@@ -72,6 +72,26 @@ def topology_schema() -> dict[str, Any]:
     }
 
 
+_LAYOUT: dict[str, Any] = {
+    "gitops-infra:part": {
+        "type": "string",
+        "description": "What of the topology this stack makes: `foundation`, or one environment by name. "
+        "Default: everything.",
+    },
+    "gitops-infra:foundation": {
+        "type": "string",
+        "description": "For one environment alone: full name of the stack with the foundation, "
+        "`organization/project/stack`.",
+    },
+    "gitops-infra:released": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Environments that another stack has taken over by `pulumi state move`.",
+    },
+}
+"""Configuration beside the topology. Source: `GitOpsTopologyArgs`."""
+
+
 def stack_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a stack file whose `config` holds a topology beside any other values.
 
@@ -91,7 +111,7 @@ def stack_schema() -> dict[str, Any]:
                 "type": "object",
                 "description": "Configuration of the stack.",
                 "required": [CONFIGURATION_KEY],
-                "properties": {CONFIGURATION_KEY: {"$ref": "#/$defs/Topology"}},
+                "properties": {CONFIGURATION_KEY: {"$ref": "#/$defs/Topology"}, **_LAYOUT},
                 "additionalProperties": True,
             }
         },
