@@ -61,17 +61,13 @@ class Pulumi:
 
     def others(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """`project/stack` and export of each other stack of the backend, 100 at most. Raises PulumiFailed."""
-        listed = json.loads(self.run("stack", "ls", "--all", "--json"))
-        names = [str(entry.get("name")) for entry in listed]
-        own = self.full_name() if self.stack else None
-        for name in names[:STACKS]:
-            short = "/".join(name.split("/")[-2:])
-            if short != own:
-                yield short, json.loads(self.run("stack", "export", "--stack", name))
-
-    def full_name(self) -> str:
-        """`project/stack`. Raises PulumiFailed."""
-        return f"{self.project()}/{self.stack.rpartition('/')[2]}"
+        project, own = self.project(), self.stack.rpartition("/")[2]
+        for entry in json.loads(self.run("stack", "ls", "--all", "--json"))[:STACKS]:
+            name = str(entry.get("name"))
+            # A stack of the project that one is in is listed by its bare name.
+            full = "/".join([project, *name.split("/")][-2:])
+            if full != f"{project}/{own}":
+                yield full, json.loads(self.run("stack", "export", "--stack", name))
 
     def import_file(self, file: Path) -> None:
         """`pulumi import` of a file, unprotected and without generated code. Raises PulumiFailed."""
