@@ -12,8 +12,6 @@ from gitops_infra.plan.model import CredentialKind, Environment, Plan, Repositor
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.topology import Topology
 
-__all__ = ["Known", "Scene", "of_environment", "of_repository"]
-
 
 @dataclass(frozen=True)
 class Scene:

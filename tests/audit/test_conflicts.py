@@ -62,6 +62,14 @@ def test_a_ruleset_over_an_environments_branch_that_refuses_its_writer_is_an_err
     ]
 
 
+def test_two_stacks_that_want_one_branch_are_told_apart(check: Preflight, governed: Callable[..., int]) -> None:
+    """Also where they call their environments differently."""
+    governed(name="gitops: live writers", include=["refs/heads/env/production"])
+    rule = state(ResourceKind.RULESET, repository="shop", name="gitops: live writers")
+    (line,) = errors(check(production=WRITER, owners=Owners(lambda: iter([("shop/old", rule)]))))
+    assert "the ruleset `gitops: live writers` of stack shop/old governs env/production too, and its rules" in line
+
+
 def test_a_ruleset_that_a_promotion_may_satisfy_is_a_warning(check: Preflight, governed: Callable[..., int]) -> None:
     governed({"type": "required_linear_history"}, include=["refs/heads/env/*"])
     (line,) = [line for line in check(production=WRITER) if "ruleset-in-the-way" in line]

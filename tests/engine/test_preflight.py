@@ -61,3 +61,20 @@ def test_an_environment_that_would_be_lost_is_told_as_pulumi_tells_it(world: Any
     refused = world.pulumi("up", "--yes", "--skip-preview", code=None)
     assert "[environment-removed]" in refused
     assert found[0]["remedy"] in refused
+
+
+def test_the_key_of_an_app_is_read_from_the_stack_and_never_shown(world: Any, cli: Any) -> None:
+    """Through a pipe: a key of another App, and then the right one."""
+    permissions = {"metadata": "read", "contents": "write", "workflows": "write"}
+    own, other = (world.forge.app("acme", slug, permissions) for slug in ("mover", "other"))
+    staging = {"name": "staging", "isolation": "branch", "writer": {"app": own.id, "key": "moverKey"}}
+    world.change(environments=[staging])
+    absent = cli("--stack", "shop")
+    assert codes(absent) == ["writer-key-absent"]
+    world.secret("moverKey", world.forge.app_key(other.slug))
+    foreign = cli("--stack", "shop")
+    assert codes(foreign) == ["writer-key-foreign"]
+    world.secret("moverKey", world.forge.app_key(own.slug))
+    right = cli("--stack", "shop")
+    assert (right.exit_code, codes(right)) == (0, []), right.output
+    assert "PRIVATE KEY" not in absent.output + foreign.output + right.output

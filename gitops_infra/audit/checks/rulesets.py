@@ -88,8 +88,7 @@ def _in_the_way(
     scene: Scene, environment: Environment, detail: Mapping[str, Any], rules: set[str]
 ) -> Iterator[Finding]:
     where = of_repository(scene.application)
-    source = "" if detail.get("source_type", "Repository") == "Repository" else f" of {detail.get('source')}"
-    subject = f"the ruleset `{detail.get('name')}`{source} governs {environment.branch} too"
+    subject = f"the ruleset `{detail.get('name')}`{_of_whom(scene, detail)} governs {environment.branch} too"
     remedy = f"Exclude {environment.branch} from it, or let the writer of {environment.name} bypass it"
     if certain := sorted(rules & {*REFUSES}):
         reason = f"{subject}, and its rules ({', '.join(certain)}) refuse every promotion to {environment.name}"
@@ -97,6 +96,14 @@ def _in_the_way(
     elif possible := sorted(rules & {*MAY_REFUSE}):
         reason = f"{subject}, and its rules ({', '.join(possible)}) can refuse a promotion to {environment.name}"
         yield warning(where, "ruleset-in-the-way", reason, remedy)
+
+
+def _of_whom(scene: Scene, detail: Mapping[str, Any]) -> str:
+    """Whose it is: of the organisation, of another stack, or nobody's that is known."""
+    if detail.get("source_type", "Repository") != "Repository":
+        return f" of {detail.get('source')}"
+    stack = scene.owners.of(ResourceKind.RULESET, scene.application.name, str(detail.get("name")))
+    return f" of stack {stack}" if stack else ""
 
 
 def _governs(detail: Mapping[str, Any], ref: str) -> bool:
