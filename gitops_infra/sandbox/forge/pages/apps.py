@@ -93,6 +93,14 @@ def show(visit: Visit) -> Page:
     )
 
 
+def list_of_organization(visit: Visit) -> Page:
+    """The organisation's Apps, each with its settings."""
+    organization = _organization(visit)
+    owned = [app for app in visit.store.apps.values() if app.owner_id == organization.id]
+    rows = "".join(f'<li><a href="{text(visit.request.path)}/{text(app.slug)}">{text(app.name)}</a>' for app in owned)
+    return page(f"GitHub Apps of {organization.login}", f"<ul>{rows}</ul>" if rows else "<p>None.</p>")
+
+
 def settings(visit: Visit) -> Page:
     """The App's settings for its owner: the fingerprints of its private keys, and a button for a new one."""
     app = _owned_app(visit)
@@ -103,15 +111,22 @@ def settings(visit: Visit) -> Page:
         f"<p>App ID: {app.id}. Client ID: {text(app.client_id)}.</p><h2>Private keys</h2><ul>{keys}</ul>"
         f'<form method=post action="{text(visit.request.path)}/keys">{_act_as(people)}'
         f"<p><button type=submit>Generate a private key</button></p></form>"
-        f'<p><a href="/apps/{text(app.slug)}/installations/new">Install App</a></p>',
+        f'<p><a href="/apps/{text(app.slug)}/installations/new">Install App</a></p>'
+        f'<h2>Danger zone</h2><form method=post action="{text(visit.request.path)}/delete">{_act_as(people)}'
+        f"<p><button type=submit>Delete GitHub App</button></p></form>",
     )
+
+
+def delete(visit: Visit) -> Page:
+    """The App is gone, with its keys, installations and tokens."""
+    app = _managed_app(visit)
+    apps.delete(visit.store, app)
+    return page(f"{app.name} is deleted", "<p>Its private keys and tokens are worthless.</p>")
 
 
 def generate_key(visit: Visit) -> Page:
     """A new private key, as the file that GitHub has the browser save."""
-    app = _owned_app(visit)
-    people = _owners(visit.store, visit.store.accounts[app.owner_id])
-    _chosen(people, visit.form.get("act_as", ""), f"manage {app.name}")
+    app = _managed_app(visit)
     try:
         pem = apps.add_key(visit.store, app)
     except ValueError as error:
@@ -119,6 +134,14 @@ def generate_key(visit: Visit) -> Page:
     name = f"{app.slug}.private-key.pem"
     headers = {"Content-Type": "application/x-pem-file", "Content-Disposition": f'attachment; filename="{name}"'}
     return Page(200, pem, headers)
+
+
+def _managed_app(visit: Visit) -> App:
+    """As `_owned_app`, for a form that says who acts. Raises Refusal 403 for anybody but an owner."""
+    app = _owned_app(visit)
+    people = _owners(visit.store, visit.store.accounts[app.owner_id])
+    _chosen(people, visit.form.get("act_as", ""), f"manage {app.name}")
+    return app
 
 
 def _owned_app(visit: Visit) -> App:
@@ -231,6 +254,8 @@ PAGES: Pages = {
     ("POST", "/organizations/{org}/settings/apps/new"): posted_for_organization,
     **{("GET", path): settings for path in _SETTINGS},
     **{("POST", f"{path}/keys"): generate_key for path in _SETTINGS},
+    **{("POST", f"{path}/delete"): delete for path in _SETTINGS},
+    ("GET", "/organizations/{org}/settings/apps"): list_of_organization,
     ("GET", "/apps/{slug}"): show,
     ("GET", "/github-apps/{slug}"): show,
     **{("GET", path): new_installation for path in _INSTALL},

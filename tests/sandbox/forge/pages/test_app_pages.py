@@ -212,6 +212,17 @@ def test_an_owner_takes_a_second_private_key_from_the_settings_page(forge: Sandb
     assert browser.get("/organizations/dana/settings/apps/robot").status_code == 404
 
 
+def test_an_owner_finds_an_app_in_the_list_and_deletes_it(forge: Sandbox, browser: httpx.Client) -> None:
+    forge.app("acme", "robot", {"contents": "write"})
+    token, path = forge.app_token("robot"), "/organizations/acme/settings/apps"
+    assert re.findall('href="([^"]+)', browser.get(path).text) == [f"{path}/robot"]
+    assert browser.post(f"{path}/robot/delete", data={"act_as": "dana"}).status_code == 403
+    assert browser.post(f"{path}/robot/delete", data={"act_as": "olivia"}).status_code == 200
+    assert "<p>None.</p>" in browser.get(path).text
+    answer = browser.get("/api/v3/repos/acme/shop", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401
+
+
 def test_pages_do_not_stand_in_for_the_rest_interface(browser: httpx.Client) -> None:
     assert browser.get("/apps/none").headers["Content-Type"].startswith("text/html")
     assert browser.get("/api/v3/apps/none").json()["message"] == "Not Found"
