@@ -57,7 +57,7 @@ def _posted(visit: Visit, organization: Account | None, people: list[Account]) -
     manifest = manifests.parse(form.get("manifest", ""))
     if "act_as" not in form:
         return _confirmation(form, manifest, organization, people)
-    person = _chosen(people, form["act_as"], "register a GitHub App here")
+    person = _acting(visit, people, "register a GitHub App here")
     name = form.get("name") or manifest.name
     return redirect(manifests.confirm(visit.store, organization or person, manifest, name, state))
 
@@ -140,7 +140,7 @@ def _managed_app(visit: Visit) -> App:
     """As `_owned_app`, for a form that says who acts. Raises Refusal 403 for anybody but an owner."""
     app = _owned_app(visit)
     people = _owners(visit.store, visit.store.accounts[app.owner_id])
-    _chosen(people, visit.form.get("act_as", ""), f"manage {app.name}")
+    _acting(visit, people, f"manage {app.name}")
     return app
 
 
@@ -181,7 +181,7 @@ def install(visit: Visit) -> Page:
     account = next((a for a in _targets(visit, app) if a.login == form.get("account")), None)
     if account is None:
         raise Refusal(422, f"{app.name} cannot be installed on {form.get('account')!r}.")
-    _chosen(_owners(visit.store, account), form.get("act_as", ""), f"install an App on {account.login}")
+    _acting(visit, _owners(visit.store, account), f"install an App on {account.login}")
     selected = None
     if form.get("selection") != "all":
         found = [visit.store.repository(account.login, name) for name in visit.choices("repository")]
@@ -232,7 +232,11 @@ def _owners(store: Store, account: Account) -> list[Account]:
     return [account] if account.kind == "User" else [store.accounts[number] for number in sorted(account.owners)]
 
 
-def _chosen(people: Iterable[Account], login: str, purpose: str) -> Account:
+def _acting(visit: Visit, people: Iterable[Account], purpose: str) -> Account:
+    """Who acts, by the form. Raises Refusal 403 for anybody else, and for a form that another site's page sent."""
+    if visit.request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Refusal(403, "This form was sent by another site.")
+    login = visit.form.get("act_as", "")
     person = next((person for person in people if person.login.lower() == login.lower()), None)
     if person is None:
         raise Refusal(403, f"{login or 'nobody'} may not {purpose}.")

@@ -223,6 +223,17 @@ def test_an_owner_finds_an_app_in_the_list_and_deletes_it(forge: Sandbox, browse
     assert answer.status_code == 401
 
 
+def test_another_sites_page_may_bring_a_manifest_and_cannot_click(forge: Sandbox, browser: httpx.Client) -> None:
+    """A browser says where a form comes from; the manifest itself is meant to come from elsewhere."""
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    page = browser.post(FORM, data={"manifest": MANIFEST}, headers=elsewhere)
+    assert page.status_code == 200
+    form = {**fields(page.text), "act_as": "olivia"}
+    assert browser.post(FORM, data=form, headers=elsewhere).status_code == 403
+    assert not forge.store.apps
+    assert browser.post(FORM, data=form, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 302
+
+
 def test_pages_do_not_stand_in_for_the_rest_interface(browser: httpx.Client) -> None:
     assert browser.get("/apps/none").headers["Content-Type"].startswith("text/html")
     assert browser.get("/api/v3/apps/none").json()["message"] == "Not Found"
