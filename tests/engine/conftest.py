@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_infra.sandbox.client import Clone, TokenCredential
+from gitops_infra.sandbox.client import Clone, KeyCredential, TokenCredential
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.daemon import PROVISIONER_PERMISSIONS
+from gitops_infra.sandbox.forge.jobs import JobGrant, JobWaiting
 from gitops_infra.sandbox.forge.server import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,16 @@ class World:
 
     def clone(self, full_name: str, person: str, folder: str) -> Clone:
         return Clone.of(self.forge.http_url(full_name), self.folder / folder, self.people[person])
+
+    def key(self, environment: str, repository: str = "acme/shop") -> KeyCredential:
+        """The deploy key that a job of the default branch gets, approved where that is asked for."""
+        answer = self.forge.job(
+            repository=repository, event="push", ref="refs/heads/main", environment=environment, actor="mara"
+        )
+        if isinstance(answer, JobWaiting):
+            answer = self.forge.approve(answer.deployment_id, "rita")
+        assert isinstance(answer, JobGrant), answer
+        return KeyCredential(answer.secrets["GITOPS_DEPLOY_KEY"], self.forge.known_hosts)
 
     @staticmethod
     def kill(process: "subprocess.Popen[str]") -> None:

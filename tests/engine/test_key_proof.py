@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from gitops_infra.plan.credentials import GITHUB_COM_HOST_KEY
-from gitops_infra.sandbox.client import KeyCredential
-from gitops_infra.sandbox.forge.jobs import JobGrant
 
 pytestmark = pytest.mark.engine
 
@@ -16,7 +14,7 @@ def test_a_key_that_cannot_be_tried_is_not_handed_out_and_the_old_one_stays(worl
     staging: dict[str, Any] = {"name": "staging"}
     world.change(environments=[staging])
     world.up()
-    old = _key(world)
+    old = world.key("staging")
 
     staging["generation"] = 2
     server = world.forge.known_hosts.split()[0]
@@ -25,26 +23,17 @@ def test_a_key_that_cannot_be_tried_is_not_handed_out_and_the_old_one_stays(worl
         told = world.pulumi("up", "--yes", "--skip-preview", code=1)
         assert "the new key does not open" in told
         assert "Traceback" not in told
-        assert _key(world) == old
+        assert world.key("staging") == old
         clone = world.clone("acme/shop", "dana", f"clone-{attempt}")
         pushed = clone.push(
             world.forge.ssh_url("acme/shop-env-staging"),
             "refs/heads/main:refs/heads/env/staging",
-            KeyCredential(old, world.forge.known_hosts),
+            old,
         )
         assert pushed.allowed
 
     world.change(environments=[staging], known_hosts=[world.forge.known_hosts])
     world.up()
-    assert _key(world) != old
+    assert world.key("staging") != old
     assert [key.title for key in world.forge.store.deploy_keys.values()] == ["gitops-infra shop staging g2"]
     world.pulumi("destroy", "--yes", "--skip-preview")
-
-
-def _key(world: Any) -> str:
-    grant = world.forge.job(
-        repository="acme/shop", event="push", ref="refs/heads/main", environment="staging", actor="mara"
-    )
-    assert isinstance(grant, JobGrant)
-    key: str = grant.secrets["GITOPS_DEPLOY_KEY"]
-    return key

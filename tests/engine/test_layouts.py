@@ -11,8 +11,8 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_infra.sandbox.client import KeyCredential, TokenCredential
-from gitops_infra.sandbox.forge.jobs import JobGrant, JobWaiting
+from gitops_infra.sandbox.client import TokenCredential
+from gitops_infra.sandbox.forge.jobs import JobGrant
 
 pytestmark = pytest.mark.engine
 
@@ -89,17 +89,6 @@ def project(world: Any, tmp_path: Path) -> Callable[..., Project]:
     return make
 
 
-def key(world: Any, environment: str) -> KeyCredential:
-    """What a job of the default branch gets, approved where that is asked for."""
-    answer = world.forge.job(
-        repository="acme/shop", event="push", ref="refs/heads/main", environment=environment, actor="mara"
-    )
-    if isinstance(answer, JobWaiting):
-        answer = world.forge.approve(answer.deployment_id, "rita")
-    assert isinstance(answer, JobGrant), answer
-    return KeyCredential(answer.secrets["GITOPS_DEPLOY_KEY"], world.forge.known_hosts)
-
-
 def writes(world: Any) -> list[str]:
     return [f"{each.method} {each.path}" for each in world.forge.requests if each.method not in {"GET", "HEAD"}]
 
@@ -143,7 +132,7 @@ def test_a_stack_of_one_environment_reaches_no_other(world: Any, project: Callab
 
 def _each_key_moves_its_own_branch(world: Any) -> None:
     clone = world.clone("acme/shop", "dana", "clone")
-    keys = {name: key(world, name) for name in ("staging", "production")}
+    keys = {name: world.key(name) for name in ("staging", "production")}
     moved = {
         (holder, name): clone.push(
             world.forge.ssh_url(f"acme/shop-env-{name}"), f"refs/heads/main:refs/heads/env/{name}", credential
@@ -207,7 +196,7 @@ def test_an_environment_moves_into_a_stack_of_its_own_as_it_is(world: Any) -> No
     staging["environments"] = [{"name": "staging"}]
     world.configure(staging)
     world.up()
-    held = key(world, "staging")
+    held = world.key("staging")
 
     config = {"gitops-infra:part": "foundation"}
     world.configure(staging, **config)
@@ -239,7 +228,7 @@ def test_an_environment_moves_into_a_stack_of_its_own_as_it_is(world: Any) -> No
     )
     # The description of a state repository ends with the name of its stack.
     assert writes(world)[before:] == ["PATCH /repos/acme/shop-env-staging"]
-    assert key(world, "staging") == held
+    assert world.key("staging") == held
 
 
 def _in_stack(world: Any, stack: str, *arguments: str, config: dict[str, Any] | None = None) -> str:
