@@ -10,6 +10,20 @@ import pulumi_tls as tls
 from bench.subject import APPLICATION, OWNER, Subject
 
 DEFAULT_REF = "refs/heads/main"
+IGNORED = [
+    "hasDownloads",
+    "allowAutoMerge",
+    "allowMergeCommit",
+    "allowRebaseMerge",
+    "allowSquashMerge",
+    "allowUpdateBranch",
+    "deleteBranchOnMerge",
+    "mergeCommitMessage",
+    "mergeCommitTitle",
+    "squashMergeCommitMessage",
+    "squashMergeCommitTitle",
+]
+"""Settings without effect in a repository whose every branch is locked."""
 
 
 class Application(pulumi.ComponentResource):
@@ -55,7 +69,8 @@ class Branch(pulumi.ComponentResource):
         self.repository = github.Repository(
             f"{name}-repository",
             name=repository,
-            description=f"State of {APPLICATION} in {environment}: env/{environment}, moved by promotions only",
+            description=f"State of {APPLICATION} in {environment}: env/{environment}, moved by promotions only "
+            f"[stack {pulumi.get_project()}/{pulumi.get_stack()}]",
             visibility="private",
             auto_init=False,
             has_discussions=False,
@@ -63,7 +78,7 @@ class Branch(pulumi.ComponentResource):
             has_projects=False,
             has_wiki=False,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[after], retain_on_delete=retain, ignore_changes=["hasDownloads"]
+                parent=self, depends_on=[after], retain_on_delete=retain, ignore_changes=IGNORED
             ),
         )
         with_repository = None if keep else self.repository
@@ -113,18 +128,23 @@ class Credential(pulumi.ComponentResource):
     """A key pair: public half on the state repository, private half in the environment."""
 
     def __init__(
-        self, name: str, environment: str, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        environment: str,
+        generation: int,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("gitops-infra:index:BranchCredential", name, None, opts)
         key_pair = tls.PrivateKey(
-            f"{name}-key-g1",
+            f"{name}-key-g{generation}",
             algorithm="ED25519",
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=False),
         )
         deploy_key = github.RepositoryDeployKey(
-            f"{name}-deploy-key-g1",
+            f"{name}-deploy-key-g{generation}",
             repository=f"{APPLICATION}-env-{environment}",
-            title=f"gitops-infra {APPLICATION} {environment} g1",
+            title=f"gitops-infra {APPLICATION} {environment} g{generation}",
             key=key_pair.public_key_openssh.apply(str.strip),
             read_only=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after, retain_on_delete=False),
@@ -174,6 +194,7 @@ class Environment(pulumi.ComponentResource):
         environment: str,
         *,
         approver_id: int | None,
+        generation: int,
         after: pulumi.Resource,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -203,7 +224,7 @@ class Environment(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, retain_on_delete=retain)
         self.branch = Branch(f"{name}-branch", environment, keep=keep, after=after, opts=inside)
         before_secrets = [policy, *self.branch.rules]
-        self.credential = Credential(f"{name}-credential", environment, before_secrets, inside)
+        self.credential = Credential(f"{name}-credential", environment, generation, before_secrets, inside)
         Variables(f"{name}-ci", environment, keep=keep, after=before_secrets, opts=inside)
         self.register_outputs({"environment": environment, "fingerprint": self.credential.fingerprint})
 
@@ -215,12 +236,16 @@ class Topology(pulumi.ComponentResource):
         super().__init__("gitops-infra:index:GitOpsTopology", name, None, opts)
         inside = pulumi.ResourceOptions(parent=self)
         application = Application(f"{name}-application", inside)
-        approvers = {**dict.fromkeys(subject.stagings), "production": subject.approver_id}
         made = {
             environment: Environment(
-                f"{name}-{environment}", environment, approver_id=approver, after=application.ruleset, opts=inside
+                f"{name}-{environment}",
+                environment,
+                approver_id=subject.approver(environment),
+                generation=subject.generation(environment),
+                after=application.ruleset,
+                opts=inside,
             )
-            for environment, approver in approvers.items()
+            for environment in subject.names
         }
         self.environments = {
             environment: {
