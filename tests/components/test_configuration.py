@@ -135,6 +135,38 @@ def test_an_encrypted_topology_is_refused_without_showing_it(record: Callable[..
     assert "acme" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("stack", "secrets", "made"),
+    [
+        pytest.param("foundation", (), ["shop-application"], id="foundation"),
+        pytest.param("staging", ("stagingPager",), ["shop-staging"], id="staging"),
+        pytest.param("production", ("productionPager",), ["shop-production"], id="production"),
+    ],
+)
+def test_the_stacks_of_a_layout_make_their_own_part_of_one_topology(
+    record: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    stack: str,
+    secrets: tuple[str, ...],
+    made: list[str],
+) -> None:
+    """And need the secrets of their own part only."""
+    folder = ROOT / "examples" / "stack-per-environment"
+    monkeypatch.chdir(folder)
+    config = YAML(typ="safe").load((folder / f"Pulumi.{stack}.yaml").read_text())["config"]
+    keys = tuple(f"gitops-infra:{secret}" for secret in secrets)
+    recorded = record(
+        _program,
+        config=_texts(config | dict.fromkeys(keys, "SECRET-CANARY")),
+        secret_keys=keys,
+        answers=ANSWERS,
+        outputs={"organization/gitops-infra/foundation": {"foundation": {"acme/shop": "refs/heads/main"}}},
+    )
+    parts = [*recorded.every("ApplicationRepository"), *recorded.every("DeploymentEnvironment")]
+    assert [one.name for one in parts] == made
+    assert recorded.exports["foundation"] == {"acme/shop": "refs/heads/main"}
+
+
 def test_a_stack_without_a_topology_ends_with_a_text(record: Callable[..., Any]) -> None:
     with pytest.raises(pulumi.RunError, match="gitops-infra:topology"):
         record(_program)
