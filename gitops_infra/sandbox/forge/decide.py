@@ -1,5 +1,6 @@
 """The one decision about a ref update, for REST, git over HTTP, git over SSH and merges of pull requests."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,6 +153,13 @@ def _archived(_identity: Identity, question: Question) -> Verdict | None:
     return Verdict(allowed=False, status=403, message=message, reason=reason)
 
 
+_MISLEADING = re.compile(r"refs/(heads|tags)/(refs/|[0-9a-f]{40}\Z)")
+"""New names that GitHub refuses: a branch `refs/pull/1/merge` would pass a policy that is meant for pull requests.
+
+Source: GitHub, "Dealing with special characters in branch and tag names". The words are not confirmed.
+"""
+
+
 def _ref_itself(_identity: Identity, question: Question) -> Verdict | None:
     """What no role and no bypass allows."""
     update, git = question.update, question.git
@@ -160,6 +168,9 @@ def _ref_itself(_identity: Identity, question: Question) -> Verdict | None:
     if update.ref.startswith("refs/pull/"):
         reason = "deny updating a hidden ref"
         return Verdict(allowed=False, status=422, message="Reference update failed", reason=reason)
+    if update.creates and _MISLEADING.match(update.ref):
+        reason = "branch or tag names that read like a ref or an object id are not allowed"
+        return Verdict(allowed=False, status=422, message="Reference name is invalid", reason=reason)
     if update.deletes and update.ref == f"refs/heads/{question.repository.default_branch}":
         reason = f"refusing to delete the current branch: {update.ref}"
         return Verdict(allowed=False, status=422, message="Cannot delete the default branch", reason=reason)

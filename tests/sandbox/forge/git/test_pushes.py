@@ -481,6 +481,13 @@ def test_pull_request_refs_are_the_forges_own(cloned: Callable[..., Any]) -> Non
     assert "deny updating a hidden ref" in rejected(cloned(login="olivia"), "HEAD:refs/pull/1/head")
 
 
+@pytest.mark.parametrize("name", ["refs/pull/1/merge", "0123456789abcdef0123456789abcdef01234567"])
+@pytest.mark.parametrize("kind", ["heads", "tags"])
+def test_no_branch_or_tag_is_called_like_something_else(cloned: Callable[..., Any], kind: str, name: str) -> None:
+    """A branch `refs/pull/1/merge` would pass an environment's policy for pull requests."""
+    assert "are not allowed" in rejected(cloned(login="olivia"), f"HEAD:refs/{kind}/{name}")
+
+
 def test_an_archived_repository_is_read_only(cloned: Callable[..., Any], forge: Sandbox) -> None:
     clone = cloned(login="dana")
     repository = forge.repository("acme/shop")
