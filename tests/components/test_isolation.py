@@ -287,3 +287,22 @@ def test_nothing_of_an_existing_repository_goes_with_it(register: Callable[..., 
     policy = gone_with.pop("shop-staging-policy-main")
     assert policy == recorded.one("RepositoryEnvironment").urn
     assert set(gone_with.values()) == {""}
+
+
+@pytest.mark.parametrize(
+    ("environment", "bound"),
+    [
+        pytest.param(REPOSITORY, {}, id="repository, first key"),
+        pytest.param({**REPOSITORY, "generation": 2}, {"shop-staging-credential-key-g2"}, id="repository, second key"),
+        pytest.param(SHARED, {}, id="shared, first key"),
+        pytest.param({**SHARED, "generation": 2}, {"shop-staging-credential-shared-key-g2"}, id="shared, second key"),
+        pytest.param(APP, {}, id="branch"),
+    ],
+)
+def test_a_later_key_is_tried_before_the_secret_gets_it(
+    register: Callable[..., Any], environment: dict[str, Any], bound: set[str]
+) -> None:
+    recorded = register(**environment)
+    found = {one.name: one.hooks for one in recorded.resources if one.hooks}
+    expected = {"before_update": tuple(f"{key}-opens-the-repository" for key in bound)}
+    assert found == ({"shop-staging-credential-secret": expected} if bound else {})
