@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs
     from gitops_infra.components.gitops_topology import GitOpsTopology, GitOpsTopologyArgs
     from gitops_infra.forges.errors import ConfigurationError
-    from gitops_infra.forges.github.provider import AppAuth, github_provider
+    from gitops_infra.forges.github.provider import AppAuth, configured_provider, github_provider
     from gitops_infra.topology.application import Application, Grant, Label
-    from gitops_infra.topology.environment import Environment, Reviewer
+    from gitops_infra.topology.environment import Environment, Reviewer, Writer
     from gitops_infra.topology.problems import Problem, TopologyError
     from gitops_infra.topology.promotion import Promotion
     from gitops_infra.topology.topology import Topology
@@ -68,6 +68,8 @@ __all__ = [
     "TopologyError",
     "Trigger",
     "Visibility",
+    "Writer",
+    "configured_provider",
     "github_provider",
     "topology_from_config",
 ]
@@ -81,9 +83,9 @@ _MODULES = {
     "components.environment_branch": ("EnvironmentBranch", "EnvironmentBranchArgs"),
     "forges.errors": ("ConfigurationError",),
     "components.gitops_topology": ("GitOpsTopology", "GitOpsTopologyArgs"),
-    "forges.github.provider": ("AppAuth", "github_provider"),
+    "forges.github.provider": ("AppAuth", "configured_provider", "github_provider"),
     "topology.application": ("Application", "Grant", "Label"),
-    "topology.environment": ("Environment", "Reviewer"),
+    "topology.environment": ("Environment", "Reviewer", "Writer"),
     "topology.problems": ("Problem", "TopologyError"),
     "topology.promotion": ("Promotion",),
     "topology.topology": ("Topology",),

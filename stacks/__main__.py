@@ -2,18 +2,12 @@
 
 import pulumi
 
-from gitops_infra import GitOpsTopology, github_provider, topology_from_config
+from gitops_infra import GitOpsTopology, configured_provider, topology_from_config
 
 args = topology_from_config(pulumi.Config())
 
 # Made here, not left to the default provider: it has the owner of the topology and settings for many small writes.
-settings = pulumi.Config("github")
-provider = github_provider(
-    "github",
-    owner=args.topology.owner,
-    token=settings.get_secret("token"),
-    base_url=settings.get("baseUrl"),
-)
+provider = configured_provider("github", owner=args.topology.owner)
 
 topology = GitOpsTopology(args.topology.application.name, args, pulumi.ResourceOptions(providers=[provider]))
 

@@ -1,6 +1,8 @@
 """The GitHub provider with settings that fit many small writes."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Provider settings by where the API is: github.com (with *.ghe.com), or a server of one's own."""
 
 GITHUB_HOSTS = ("github.com", "ghe.com")
+
+TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable, not its value
 
 # The provider takes these from the environment of the process, even when the program names another owner.
 OVERRIDES = ("GITHUB_OWNER", "GITHUB_ORGANIZATION")
@@ -56,15 +60,71 @@ def github_provider(  # noqa: PLR0913 - by keyword; each is one setting of the p
     problems = [*_contradictions(owner), *_credentials(token, app_auth)]
     if problems:
         raise ConfigurationError(problems)
-    return github.Provider(
+    with _ambient_token(ignored=app_auth is not None):
+        return github.Provider(
+            name,
+            owner=owner,
+            token=None if token is None else pulumi.Output.secret(token),
+            base_url=base_url,
+            app_auth=None if app_auth is None else _app_auth(app_auth),
+            opts=opts,
+            **SETTINGS[_place(base_url or os.environ.get("GITHUB_BASE_URL"))],
+        )
+
+
+def configured_provider(name: str, *, owner: str) -> github.Provider:
+    """A provider for one owner, as the stack's configuration says in the namespace `github`.
+
+    `github:appAuth` has `id`, `installationId` and `pemFile` (the private key as text) of an App, stored as a secret;
+    `github:token` has a token. Without them the environment's `GITHUB_TOKEN` is used. `github:baseUrl` says where the
+    API is. With an App the provider makes its own tokens: what is in the state does not expire, and no run differs from
+    the one before by its token alone.
+
+    Raises ConfigurationError as `github_provider`, and for an App without one of its three parts.
+    """
+    config = pulumi.Config("github")
+    app = config.get_secret_object("appAuth")
+    return github_provider(
         name,
         owner=owner,
-        token=None if token is None else pulumi.Output.secret(token),
-        base_url=base_url,
-        app_auth=None if app_auth is None else _app_auth(app_auth),
-        opts=opts,
-        **SETTINGS[_place(base_url or os.environ.get("GITHUB_BASE_URL"))],
+        token=config.get_secret("token"),
+        base_url=config.get("baseUrl"),
+        app_auth=None if app is None else _configured_app(app),
     )
+
+
+def _configured_app(app: pulumi.Output[Any]) -> AppAuth:
+    def part(key: str) -> pulumi.Output[str]:
+        return app.apply(lambda found: _part(found, key))
+
+    return AppAuth(id=part("id"), installation_id=part("installationId"), pem=part("pemFile"))
+
+
+def _part(app: Any, key: str) -> str:
+    value = app.get(key) if isinstance(app, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or not value:
+        raise ConfigurationError(
+            [
+                Problem(
+                    where="configuration key github:appAuth",
+                    code="app-incomplete",
+                    reason=f"`{key}` is missing",
+                    remedy=f"Run `pulumi config set --path --secret github:appAuth.{key}`",
+                )
+            ]
+        )
+    return str(value)
+
+
+@contextmanager
+def _ambient_token(*, ignored: bool) -> Iterator[None]:
+    """The SDK takes the environment's token as well, where there are App credentials already."""
+    token = os.environ.pop(TOKEN, None) if ignored else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            os.environ[TOKEN] = token
 
 
 def _place(base_url: str | None) -> str:
@@ -103,14 +163,14 @@ def _credentials(token: object, app_auth: AppAuth | None) -> list[Problem]:
                 remedy="Give one of them",
             )
         ]
-    if token is None and app_auth is None and not os.environ.get("GITHUB_TOKEN"):
+    if token is None and app_auth is None and not os.environ.get(TOKEN):
         return [
             Problem(
                 where="github_provider",
                 code="no-credential",
                 reason="there is neither a token nor App credentials",
                 remedy="Set the environment variable GITHUB_TOKEN (best: an App installation token), run "
-                "`pulumi config set --secret github:token`, or pass `app_auth`",
+                "`pulumi config set --secret github:token`, or give an App under `github:appAuth`",
             )
         ]
     return []
