@@ -94,7 +94,7 @@ def _print(runs: Sequence[Run], failures: Sequence[documented.Failure], seconds:
         print(f"\nFailed\n{failed}")
     if skipped := report.skipped(runs):
         print(f"\nSkipped by upstream\n{skipped}")
-    print(f"\n{report.counts(runs)}\n\n{len(runs)} results in {seconds / 60:.1f} minutes")
+    print(f"\n{report.counts(runs)}\n\n{report.summary(runs)}\n{len(runs)} results in {seconds / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,18 @@ def counts(runs: Sequence[Run]) -> str:
     return aligned([head, *rows, ["all", *(cell(None, column) for column in columns)]])
 
 
+def summary(runs: Iterable[Run]) -> str:
+    """How many different tests pass somewhere, else fail somewhere, else are skipped wherever they were run."""
+    outcomes: dict[str, set[Outcome]] = {}
+    for run in runs:
+        outcomes.setdefault(run.result.test, set()).add(run.result.outcome)
+    best = Counter(min(found, key=list(Outcome).index) for found in outcomes.values())
+    return (
+        f"{len(outcomes)} tests: {best[Outcome.PASSED]} pass in a mode that was run, "
+        f"{best[Outcome.FAILED]} fail, {best[Outcome.SKIPPED]} are skipped by upstream in all of them"
+    )
+
+
 def failed(runs: Iterable[Run], failures: Iterable[Failure]) -> str:
     """Each failure with its first line, and its reason when it is documented."""
     reasons = {(failure.test, mode): failure.reason for failure in failures for mode in failure.modes}
@@ -44,7 +56,7 @@ def failed(runs: Iterable[Run], failures: Iterable[Failure]) -> str:
             reason = reasons.get((run.result.test, run.mode), "NOT DOCUMENTED")
             lines += [
                 f"{run.result.test} ({run.mode}, {run.client})",
-                shortened(f"    {run.result.headline}"),
+                f"    {run.result.headline}",
                 f"    {reason}",
             ]
     return "\n".join(lines)

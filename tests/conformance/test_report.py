@@ -27,6 +27,13 @@ def test_the_table_counts_by_type_mode_and_client() -> None:
     ]
 
 
+def test_the_summary_counts_each_test_once_by_the_best_that_it_reached() -> None:
+    passed_elsewhere = Run(Mode.TEAM, Client.NEW, Result(LABEL, Outcome.FAILED, 1.0))
+    assert report.summary([*RUNS, passed_elsewhere]) == (
+        "2 tests: 1 pass in a mode that was run, 1 fail, 0 are skipped by upstream in all of them"
+    )
+
+
 def test_each_failure_has_its_first_line_and_its_reason() -> None:
     assert report.failed(RUNS, [Failure(FILE, (Mode.ORGANIZATION,), "it is refused by name")]).splitlines() == [
         f"{FILE} (organization, legacy)",
