@@ -36,6 +36,11 @@ class Result:
     output: str = ""
 
     @property
+    def function(self) -> str:
+        """The name of the test without its part."""
+        return self.test.partition("/")[0]
+
+    @property
     def headline(self) -> str:
         """One line that says why: the first error of the provider if there is one, else the first line written."""
         lines = [_PLACE.sub("", line.strip(" \t│╷╵")) for line in self.output.splitlines()]

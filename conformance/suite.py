@@ -62,7 +62,7 @@ def run(
             try:
                 for result in reader.read(process.stdout or ()):
                     ran = True
-                    if result.test in wanted or result.test.partition("/")[0] in wanted:
+                    if result.test in wanted or result.function in wanted:
                         yield result
             except BaseException:
                 os.killpg(process.pid, signal.SIGTERM)  # with it, the command lines that it drives
