@@ -158,3 +158,17 @@ def test_what_is_named_is_changed_and_nothing_else(world: Any, live: Live) -> No
     changed = live.settings()["repository"]
     assert {key for key in changed if changed[key] != before["repository"][key]} == {"description"}
     world.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
+
+
+def test_a_token_that_does_not_see_every_setting_is_refused_before_anything_is_made(world: Any) -> None:
+    """What it does not see would be read as off, and written so with the first setting that changes."""
+    narrow = {"actions": "read", "administration": "write", "environments": "write", "metadata": "read"}
+    world.environment["GITHUB_TOKEN"] = world.forge.app_token(world.forge.app("acme", "narrow", narrow))
+    world.configure({**OWNER, "application": IMPORTED, "environments": STAGING})
+    refused = world.pulumi("up", "--yes", code=1)
+    assert (
+        "repository acme/shop: GitHub does not show its merge settings to this token, so they cannot be kept as they "
+        "are. Give the token or App contents (write), then run `pulumi up --refresh`. [settings-hidden]"
+    ) in refused
+    assert "Traceback" not in refused
+    assert not [each for each in world.forge.requests if each.method not in {"GET", "HEAD"}]

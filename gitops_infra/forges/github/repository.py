@@ -9,8 +9,10 @@ from typing import Any
 import pulumi
 import pulumi_github as github
 
+from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.placement import Placement
 from gitops_infra.plan.model import Access, Actions, Repository
+from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.vocabulary import RepositoryRole
 
 # Settings that differ by what a repository is for. A state repository holds one branch and nothing to talk about.
@@ -112,8 +114,29 @@ def imported_repository(place: Placement, plan: Repository) -> RepositoryChildre
         opts=place.taken_over(plan.name, ignore_changes=all_but(github.RepositoryArgs, given)),
         **given,
     )
+    merging = pulumi.Output.all(made.allow_merge_commit, made.allow_rebase_merge, made.allow_squash_merge)
+    merging.apply(lambda seen: refuse_hidden(plan.full_name, seen))
     permissions = () if plan.actions is None else (_imported_actions(place, plan.name, plan.actions),)
     return RepositoryChildren(made, permissions, ())
+
+
+def refuse_hidden(full_name: str, merging: Iterable[bool | None]) -> None:
+    """Raises ConfigurationError where no way to merge shows: GitHub has no such repository, and hides the settings.
+
+    Read as off, they would be written so with the first setting that changes.
+    """
+    if any(seen is not False for seen in merging):
+        return
+    raise ConfigurationError(
+        [
+            Problem(
+                where=f"repository {full_name}",
+                code="settings-hidden",
+                reason="GitHub does not show its merge settings to this token, so they cannot be kept as they are",
+                remedy="Give the token or App contents (write), then run `pulumi up --refresh`",
+            )
+        ]
+    )
 
 
 def _imported_actions(place: Placement, repository: str, actions: Actions) -> github.ActionsRepositoryPermissions:
