@@ -61,7 +61,7 @@ def _adopt(file: Path | None, stack: str, cwd: Path, output: Path | None, *, exe
         _tell(adoption, stack)
         if output is not None or not execute:
             _write(json.dumps(adoption.document, indent=2) + "\n", output)
-        if execute and adoption.count:
+        if execute:
             run(pulumi, adoption, typer.echo)
         elif not execute:
             _next_steps(adoption, stack, output)
@@ -85,7 +85,7 @@ def _write(text: str, output: Path | None) -> None:
 
 def _next_steps(adoption: "Adoption", stack: str, output: Path | None) -> None:
     """What a user runs by hand, in the order in which it works."""
-    targets = " ".join(f"--target '{urn}'" for urn in adoption.providers)
+    targets = " ".join(f"--target '{urn}'" for urn in adoption.targets)
     name = output or "FILE"
     typer.echo(
         f"then, where the stack does not have them:\n"

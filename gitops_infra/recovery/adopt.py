@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitops_infra.plan.resources import ResourceKind
 from gitops_infra.recovery.import_file import Document, Entry, import_file, imported, pruned
 from gitops_infra.recovery.pulumi_cli import Pulumi
 from gitops_infra.recovery.retained import Retained, parse_retained
@@ -20,6 +21,10 @@ Say = Callable[[str], None]
 
 STACK = "pulumi:pulumi:Stack"
 
+MADE_AGAIN = frozenset({ResourceKind.TEAM.token, ResourceKind.COLLABORATOR.token})
+"""Not imported: the provider reads a grant back in other words (a team's number, GitHub's word for a role), and the
+next `up` would replace it. Making it again just writes the same role once more."""
+
 
 @dataclass(frozen=True)
 class Adoption:
@@ -28,30 +33,51 @@ class Adoption:
     document: Document
     homeless: tuple[Retained, ...]
     """The program makes nothing of that type and name any more, or the state has it already."""
+    targets: tuple[str, ...] = ()
+    """URNs that `pulumi up --target` has to make before: the provider, and what the program imports by itself."""
 
     @property
     def count(self) -> int:
         """Resources to be imported."""
         return len(list(imported(self.document)))
 
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """URNs that have to be in the state before."""
-        return tuple(self.document["nameTable"].values())
-
 
 def from_program(pulumi: Pulumi, retained: Iterable[Retained]) -> Adoption:
     """What to import so that the next `up` of the stack's program changes nothing of the retained resources.
 
-    Runs a preview, which needs what `pulumi up` needs. Raises PulumiFailed.
+    Runs a preview, which needs what `pulumi up` needs. What the program imports by itself (`import: true`) is no
+    question of this one. Raises PulumiFailed.
     """
+    retained = [one for one in retained if one.type not in MADE_AGAIN]
     with tempfile.TemporaryDirectory(prefix="gitops-infra-") as folder:
         file = Path(folder, "imports.json")
-        pulumi.on_stack("preview", "--import-file", str(file))
+        steps = json.loads(pulumi.on_stack("preview", "--json", "--import-file", str(file))).get("steps") or ()
         document = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    ids = {(one.type, one.name): one.id for one in retained}
-    chosen = pruned(document, ids)
-    return Adoption(chosen, _homeless(retained, chosen))
+    planned = {str(step["urn"]): step for step in steps}
+    itself = [urn for urn, step in planned.items() if step.get("op") == "import"]
+    around = [urn for urn in _around(itself, planned) if urn not in itself]
+    chosen = pruned(document, {(one.type, one.name): one.id for one in retained}, made=around)
+    providers = {*chosen["nameTable"].values(), *(urn_of_provider(planned[urn]["newState"]) for urn in itself)}
+    before = [urn for urn in planned if urn in providers and urn not in around]
+    taken = {(str(planned[urn]["newState"]["type"]), urn.rpartition("::")[2]) for urn in itself}
+    homeless = tuple(one for one in _homeless(retained, chosen) if (one.type, one.name) not in taken)
+    return Adoption(chosen, homeless, (*before, *around, *itself))
+
+
+def _around(urns: Iterable[str], planned: Mapping[str, Any]) -> list[str]:
+    """The resources and the components that they are in, outermost first: a target without its parent is an error."""
+    found: dict[str, None] = {}
+
+    def add(urn: str) -> None:
+        state = planned[urn].get("newState") or {}
+        if state.get("type") != STACK:
+            if state.get("parent") in planned:
+                add(str(state["parent"]))
+            found.setdefault(urn)
+
+    for urn in urns:
+        add(urn)
+    return list(found)
 
 
 def from_state(pulumi: Pulumi) -> Adoption:
@@ -59,21 +85,22 @@ def from_state(pulumi: Pulumi) -> Adoption:
 
     Raises PulumiFailed and NoRetained.
     """
-    retained = parse_retained(json.loads(pulumi.on_stack("stack", "output", "--json")), f"the stack {pulumi.stack}")
+    outputs = json.loads(pulumi.on_stack("stack", "output", "--json"))
+    retained = [one for one in parse_retained(outputs, f"the stack {pulumi.stack}") if one.type not in MADE_AGAIN]
     resources = list((pulumi.export().get("deployment") or {}).get("resources") or ())
     ids = {(one.type, one.name): one.id for one in retained}
     chosen = import_file(list(_entries(resources, ids)))
-    return Adoption(chosen, _homeless(retained, chosen))
+    return Adoption(chosen, _homeless(retained, chosen), tuple(chosen["nameTable"].values()))
 
 
 def run(pulumi: Pulumi, adoption: Adoption, say: Say) -> None:
-    """Imports into the stack; makes the provider before, where the state has none. Raises PulumiFailed."""
-    there = {str(entry.get("urn")) for entry in (pulumi.export().get("deployment") or {}).get("resources") or ()}
-    missing = [urn for urn in adoption.providers if urn not in there]
-    if missing:
-        targets = [part for urn in missing for part in ("--target", urn)]
+    """Imports into the stack; makes before what has to be there for that. Raises PulumiFailed."""
+    if adoption.targets:
+        targets = [part for urn in adoption.targets for part in ("--target", urn)]
         pulumi.on_stack("up", "--yes", "--skip-preview", *targets)
         say("made the provider that the resources are imported with")
+    if not adoption.count:
+        return
     with tempfile.TemporaryDirectory(prefix="gitops-infra-") as folder:
         file = Path(folder, "imports.json")
         file.write_text(json.dumps(adoption.document), encoding="utf-8")

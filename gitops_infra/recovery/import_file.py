@@ -56,11 +56,13 @@ def import_file(entries: Sequence[Entry]) -> Document:
     return {"nameTable": {name: urn for urn, name in table.items()}, "resources": resources}
 
 
-def pruned(document: Mapping[str, Any], ids: Mapping[tuple[str, str], str]) -> Document:
+def pruned(document: Mapping[str, Any], ids: Mapping[tuple[str, str], str], made: Iterable[str] = ()) -> Document:
     """A document of `pulumi preview --import-file` with only what has an id, by (type, logical name), and its parents.
 
-    The rest is what the program makes anew: it is not imported.
+    The rest is what the program makes anew: it is not imported. `made` holds URNs of components that will be in the
+    state by then: they are referred to, not made.
     """
+    there = {urn.rpartition("::")[2]: urn for urn in made}
     resources = [dict(entry) for entry in document.get("resources") or ()]
     kept: dict[str, Document] = {}
     for entry in resources:
@@ -71,14 +73,15 @@ def pruned(document: Mapping[str, Any], ids: Mapping[tuple[str, str], str]) -> D
     waiting = [str(entry["parent"]) for entry in kept.values() if "parent" in entry]
     while waiting:
         parent = waiting.pop()
-        if parent in components and parent not in kept:
+        if parent in components and parent not in kept and parent not in there:
             kept[parent] = components[parent]
             if "parent" in components[parent]:
                 waiting.append(str(components[parent]["parent"]))
     # In the order of the program: a parent stands before its children.
     chosen = [kept[name] for entry in resources if (name := str(entry["name"])) in kept]
     used = {str(entry[key]) for entry in chosen for key in ("parent", "provider") if key in entry}
-    table = {name: urn for name, urn in (document.get("nameTable") or {}).items() if name in used}
+    known = {**(document.get("nameTable") or {}), **there}
+    table = {name: urn for name, urn in known.items() if name in used}
     return {"nameTable": table, "resources": chosen}
 
 

@@ -46,8 +46,8 @@ class Pulumi:
             check=False,
         )
         if done.returncode != 0:
-            lines = (done.stdout + done.stderr).strip().splitlines()[-TAIL:]
-            raise PulumiFailed("\n".join([f"`pulumi {' '.join(arguments)}` failed:", *lines]))
+            lines = (done.stdout + done.stderr).strip().splitlines()
+            raise PulumiFailed("\n".join([f"`pulumi {' '.join(arguments)}` failed:", *_telling(lines)]))
         return done.stdout
 
     def on_stack(self, *arguments: str, stdin: str | None = None) -> str:
@@ -85,6 +85,12 @@ class Pulumi:
                 if (folder / name).is_file():
                     return _project_name(folder / name)
         raise PulumiFailed(f"{self.directory} is not in a Pulumi project: no Pulumi.yaml in it or above it")
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """The lines that name an error, else the last ones: outputs of the stack can be long, and stand at the end."""
+    errors = [line.strip() for line in lines if "error: " in line]
+    return list(dict.fromkeys(errors))[:TAIL] or lines[-TAIL:]
 
 
 def _project_name(path: Path) -> str:

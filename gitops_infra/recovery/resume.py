@@ -7,9 +7,10 @@ is killed itself can be run again.
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.recovery.gone import StillThere, check_gone, of_repository, without
@@ -17,7 +18,7 @@ from gitops_infra.recovery.import_file import Entry, import_file
 from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
 from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
-from gitops_infra.recovery.state import Export, PendingCreate, read_export
+from gitops_infra.recovery.state import Export, PendingCreate, planned_creates, read_export
 from gitops_infra.recovery.torn import torn_files
 
 Say = Callable[[str], None]
@@ -34,25 +35,30 @@ def resume(  # noqa: PLR0913 - by keyword, each is one wish
     *,
     forget: Iterable[str] = (),
     gone: Iterable[str] = (),
+    made: Iterable[str] = (),
     dry_run: bool = False,
 ) -> None:
     """Brings the stack to where the next `pulumi up` or `destroy` converges; one line to `say` for each thing done.
 
     `connect` makes a reader for the base URL that a provider is set to. `forget` holds URNs of pending creates that
-    the user has dealt with, `gone` repositories (`owner/name`) that were deleted behind the stack's back. Raises
-    CannotResume, PulumiFailed, ForgeUnreachable.
+    the user has dealt with, `gone` repositories (`owner/name`) that were deleted behind the stack's back, `made`
+    resources, by logical name or URN, whose creation failed although the forge did it. Raises CannotResume,
+    PulumiFailed, ForgeUnreachable.
     """
     _release(pulumi, say, dry_run=dry_run)
     for repository in gone:
         _drop(pulumi, connect, say, repository, dry_run=dry_run)
-    export = read_export(pulumi.export())
-    if not export.pending:
+    document = pulumi.export()
+    export = read_export(document)
+    failed = _failed(pulumi, document, tuple(made))
+    if not export.pending and not failed:
         say("nothing is pending: run `pulumi up`")
         return
     dropped = frozenset(forget)
+    creates = {create.urn: create for create in (*failed, *export.creates) if create.urn not in dropped}
     with ExitStack() as stack:
         readers = _Readers(connect, stack)
-        final = [_decision(create, export, readers) for create in export.creates if create.urn not in dropped]
+        final = [_decision(create, export, readers) for create in creates.values()]
     unknown = [decision for decision in final if decision.fate is Fate.UNKNOWN]
     if unknown:
         raise CannotResume(_unknown(unknown, pulumi.stack))
@@ -64,8 +70,31 @@ def resume(  # noqa: PLR0913 - by keyword, each is one wish
         say("dry run: nothing was changed")
         return
     _import(pulumi, [decision for decision in final if decision.fate is Fate.IMPORT], say)
+    if not export.pending:
+        say("run `pulumi up`")
+        return
     pulumi.on_stack("stack", "import", stdin=json.dumps(pulumi.export()))
     say("pending operations are cleared: run `pulumi up --refresh`")
+
+
+def _failed(pulumi: Pulumi, document: Mapping[str, Any], made: tuple[str, ...]) -> tuple[PendingCreate, ...]:
+    """The creations of those names or URNs, as the program would do them now. Runs a preview if there are any."""
+    if not made:
+        return ()
+    text = pulumi.on_stack("preview", "--json")
+    planned = planned_creates(json.loads(text[text.index("{") :]), document)
+    return tuple(_named(wanted, planned) for wanted in made)
+
+
+def _named(wanted: str, planned: tuple[PendingCreate, ...]) -> PendingCreate:
+    found = [create for create in planned if wanted in {create.name, create.urn}]
+    if not found:
+        raise CannotResume(
+            f"the next `pulumi up` would not create {wanted!r}. Give the name or URN of a resource that failed"
+        )
+    if len(found) > 1:
+        raise CannotResume("\n".join([f"{wanted!r} is the name of several. Give the URN:", *(c.urn for c in found)]))
+    return found[0]
 
 
 def _drop(

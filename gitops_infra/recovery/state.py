@@ -1,6 +1,6 @@
 """What an exported stack says about operations that never ended."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,7 @@ def read_export(document: Mapping[str, Any]) -> Export:
         raise ValueError("this is not an exported stack: it has no `deployment`")  # noqa: TRY004 - the document is bad
     resources = [entry for entry in deployment.get("resources") or () if isinstance(entry, Mapping)]
     operations = [entry for entry in deployment.get("pending_operations") or () if isinstance(entry, Mapping)]
-    providers = {str(entry["urn"]): entry.get("inputs") or {} for entry in resources if entry.get("type") == PROVIDER}
-    creates = tuple(_creates(operations, providers))
+    creates = tuple(_creates(operations, _providers(resources)))
     return Export(
         creates=creates,
         others=len(operations) - len(creates),
@@ -70,24 +69,48 @@ def read_export(document: Mapping[str, Any]) -> Export:
     )
 
 
+def planned_creates(preview: Mapping[str, Any], document: Mapping[str, Any]) -> tuple[PendingCreate, ...]:
+    """What the next `pulumi up` would create, by the documents of `pulumi preview --json` and of the export.
+
+    A creation that failed leaves no trace in the state: what it was given is only known from the program. Components
+    and providers are left out.
+    """
+    states = [
+        step["newState"]
+        for step in preview.get("steps") or ()
+        if step.get("op") == "create" and isinstance(step.get("newState"), Mapping)
+    ]
+    # The preview is silent about what stays as it is, as a provider mostly does.
+    providers = _providers([*document["deployment"].get("resources", ()), *states])
+    return tuple(_create(each, providers) for each in states if each.get("custom") and each.get("type") != PROVIDER)
+
+
+def _providers(resources: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Settings of each GitHub provider, by URN."""
+    return {str(entry["urn"]): entry.get("inputs") or {} for entry in resources if entry.get("type") == PROVIDER}
+
+
 def _creates(
     operations: list[Mapping[str, Any]], providers: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[PendingCreate]:
     for operation in operations:
         resource = operation.get("resource")
-        if operation.get("type") != "creating" or not isinstance(resource, Mapping):
-            continue
-        provider = urn_of_provider(resource)
-        settings = providers.get(provider or "", {})
-        yield PendingCreate(
-            urn=str(resource["urn"]),
-            type=str(resource.get("type")),
-            inputs=resource.get("inputs") or {},
-            parent=resource.get("parent"),
-            provider=provider,
-            owner=_plain(settings.get("owner")),
-            base_url=_plain(settings.get("baseUrl")),
-        )
+        if operation.get("type") == "creating" and isinstance(resource, Mapping):
+            yield _create(resource, providers)
+
+
+def _create(resource: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any]]) -> PendingCreate:
+    provider = urn_of_provider(resource)
+    settings = providers.get(provider or "", {})
+    return PendingCreate(
+        urn=str(resource["urn"]),
+        type=str(resource.get("type")),
+        inputs=resource.get("inputs") or {},
+        parent=resource.get("parent"),
+        provider=provider,
+        owner=_plain(settings.get("owner")),
+        base_url=_plain(settings.get("baseUrl")),
+    )
 
 
 def urn_of_provider(resource: Mapping[str, Any]) -> str | None:

@@ -80,6 +80,43 @@ def test_it_can_be_run_again_and_says_what_has_no_place(world: Any, cli: Any) ->
     assert "0 to import" in again.stderr
 
 
+NEW = {
+    "name": "fresh",
+    "visibility": "private",
+    "owners": ["@acme/platform"],
+    "grants": [{"team": "platform", "role": "maintain"}],
+    "labels": [{"name": "kind:bug", "color": "d73a4a"}],
+}
+IMPORTED = {"name": "shop", "existing": True, "import": True, "visibility": "private", "code_owners": True}
+
+
+@pytest.mark.parametrize(
+    ("application", "changes"),
+    [
+        # `autoInit` is in the state only; a grant is written once more.
+        (NEW, {"fresh-application-repository": "update", "fresh-application-team-platform": "create"}),
+        (IMPORTED, {}),
+    ],
+    ids=["new", "imported"],
+)
+def test_an_application_of_the_stack_is_taken_up_too(
+    world: Any, cli: Any, application: dict[str, Any], changes: dict[str, str]
+) -> None:
+    production = {"name": "production", "reviewers": [{"team": "platform"}]}
+    world.change(application=application, environments=[production])
+    world.up()
+    saved = world.folder / "outputs.json"
+    saved.write_text(world.pulumi("stack", "output", "--json"))
+    world.pulumi("destroy", "--yes", "--skip-preview")
+    adopted = cli("adopt", saved, "--stack", "shop", "--cwd", world.folder, "--run")
+    assert adopted.exit_code == 0, adopted.output
+    assert "left out" not in adopted.stderr
+    steps = json.loads(world.pulumi("preview", "--json"))["steps"]
+    changed = {step["urn"].rpartition("::")[2]: step["op"] for step in steps if step["op"] != "same"}
+    credential = f"{application['name']}-production-credential"
+    assert {name: op for name, op in changed.items() if not name.startswith(credential)} == changes
+
+
 def _places(document: dict[str, Any]) -> dict[str, str]:
     """Name -> name of the parent, of what an import file imports."""
     return {one["name"]: one["parent"] for one in document["resources"] if not one.get("component")}

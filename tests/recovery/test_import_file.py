@@ -64,6 +64,13 @@ def test_of_a_previewed_program_only_what_is_kept_and_its_parents_are_imported()
     assert list(imported(document)) == ["r"]
 
 
+def test_a_component_that_is_in_the_state_by_then_is_referred_to() -> None:
+    topology = f"{STACK}t:i:Topology::shop"
+    document = pruned(PREVIEWED, {("g:i:Repo", "r"): "shop-env-production"}, made=[topology, "urn::unused"])
+    assert document["nameTable"] == {"github": PROVIDER, "shop": topology}
+    assert [one["name"] for one in document["resources"]] == ["shop-production", "r"]
+
+
 def test_a_program_that_makes_nothing_new_has_nothing_to_import() -> None:
     """Pulumi then writes no file."""
     assert pruned({}, {("g:i:Repo", "r"): "7"}) == {"nameTable": {}, "resources": []}

@@ -1,10 +1,7 @@
 """Resume on the real engine: `pulumi up` is killed behind every kind of write in turn, and taken up again."""
 
-import os
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.recovery.pulumi_cli import Pulumi
 from gitops_infra.recovery.resume import CannotResume, resume
 from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.forge.faults import Fault
 from gitops_infra.sandbox.forge.responses import Response
 from gitops_infra.sandbox.forge.router import Request
 from gitops_infra.sandbox.forge.server import DROP_CONNECTION, Sandbox
@@ -104,22 +102,13 @@ WRITES = (
 """Method, part of the path, logical name, in the order of the program."""
 
 
-def kill_session(leader: int) -> None:
-    """Kills the engine first, then all that it started: plugins have process groups of their own."""
-    os.killpg(leader, signal.SIGKILL)
-    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True).stdout
-    for pid in map(int, listed.split()):
-        with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == leader:
-                os.kill(pid, signal.SIGKILL)
-
-
 @dataclass
 class Project:
     forge: Sandbox
     engine: Engine
     folder: Path
     environment: dict[str, str]
+    kill_session: Callable[[int], None]
     said: list[str] = field(default_factory=list)
 
     def up(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -142,7 +131,7 @@ class Project:
         def kill(request: Request, response: Response) -> Response | None:
             if request.method != method or part not in request.path or response.status >= 400 or not running:
                 return None
-            kill_session(running.pop().pid)
+            self.kill_session(running.pop().pid)
             return DROP_CONNECTION
 
         remove = self.forge.after(kill)
@@ -161,8 +150,7 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    engine = Engine.prepare()
+def project(engine: Engine, kill_session: Callable[[int], None], tmp_path: Path) -> Iterator[Project]:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: made\nruntime: python\n")
@@ -177,7 +165,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         environment = engine.environment(tmp_path / "state", "a passphrase", TOKEN=token, URL=forge.url)
         done = engine.run(["stack", "init", "dev"], folder, environment)
         assert done.returncode == 0, done.stderr
-        yield Project(forge, engine, folder, environment)
+        yield Project(forge, engine, folder, environment, kill_session)
 
 
 @pytest.mark.engine
@@ -242,3 +230,37 @@ def test_a_running_update_is_left_alone(project: Project) -> None:
     assert len(held) == 1
     assert str(held[0]).startswith("the stack is locked by process ")
     assert str(held[0]).endswith(": it still runs. Wait for it, or stop it, then resume again")
+
+
+@pytest.mark.engine
+def test_what_failed_although_it_was_made_is_taken_over_by_name(project: Project) -> None:
+    """The answer is lost, the provider repeats the call, and is told that the thing exists."""
+    project.forge.fault(Fault.STATUS_AFTER, method="POST", path="/repos/*/*/labels", status=502)
+    process = project.up()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "already_exists" in output
+    with pytest.raises(
+        CannotResume, match=r"^the next `pulumi up` would not create 'ruleset-of-yours'\. Give the name"
+    ):
+        project.resume(made=["ruleset-of-yours"])
+    said = project.resume(made=["label"], dry_run=True)
+    assert said == ["label: is on the forge; imported as made:kind/app: x", "dry run: nothing was changed"]
+    said = project.resume(made=["label"])
+    assert said[-2:] == ["1 imported into the state", "run `pulumi up`"]
+    process = project.up()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert project.resume(made=[]) == ["nothing is pending: run `pulumi up`"]
+
+
+@pytest.mark.engine
+def test_what_failed_and_was_not_made_is_left_to_the_next_up(project: Project) -> None:
+    project.forge.fault(Fault.STATUS_BEFORE, method="POST", path="/repos/*/*/labels", status=422)
+    process = project.up()
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert project.resume(made=["label"]) == [
+        "label: never reached the forge; made by the next `pulumi up`",
+        "run `pulumi up`",
+    ]

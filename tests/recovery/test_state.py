@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gitops_infra.recovery.state import read_export
+from gitops_infra.recovery.state import planned_creates, read_export
 
 PROVIDER = "urn:pulumi:dev::shop::pulumi:providers:github::acme"
 REPOSITORY = "urn:pulumi:dev::shop::github:index/repository:Repository::made"
@@ -66,3 +66,23 @@ def test_what_is_to_be_made_anew_does_not_count_as_held(mark: str) -> None:
 def test_something_else_than_an_export_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^this is not an exported stack: it has no `deployment`$"):
         read_export({"version": 3})
+
+
+def step(op: str, **changes: Any) -> dict[str, Any]:
+    return {"op": op, "newState": {**operation()["resource"], "custom": True, **changes}}
+
+
+def test_what_an_up_would_create_has_the_settings_of_a_provider_that_stays() -> None:
+    (create,) = planned_creates({"steps": [step("create")]}, document())
+    assert (create.urn, create.text("name"), create.owner) == (REPOSITORY, "made", "acme")
+
+
+def test_a_provider_that_is_made_too_gives_its_settings() -> None:
+    new = step("create", urn=PROVIDER, type="pulumi:providers:github", inputs={"owner": "other"})
+    (create,) = planned_creates({"steps": [new, step("create")]}, {"deployment": {}})
+    assert create.owner == "other"
+
+
+@pytest.mark.parametrize("planned", [step("update"), step("create", custom=False), {"op": "delete", "newState": None}])
+def test_what_is_not_made_or_is_a_component_is_left_out(planned: dict[str, Any]) -> None:
+    assert planned_creates({"steps": [planned]}, document()) == ()

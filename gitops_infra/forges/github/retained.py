@@ -14,8 +14,9 @@ def _file(_: str, resource: github.RepositoryFile) -> pulumi.Output[str]:
     return pulumi.Output.concat(resource.repository, ":", resource.file, ":", resource.branch)
 
 
-def _alerts(owner: str, resource: github.RepositoryVulnerabilityAlerts) -> pulumi.Output[str]:
-    return pulumi.Output.concat(owner, ":", resource.repository)
+def _alerts(_: str, resource: github.RepositoryVulnerabilityAlerts) -> pulumi.Output[str]:
+    # Not its id in the state, which is the repository's number.
+    return resource.repository
 
 
 # Every other type is imported by the id that it has in the state. Source: the provider's import sections.
