@@ -7,25 +7,36 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 # `python bench` puts this folder first on the path instead of the one that holds the package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.cells.calls import calls
+from bench.cells.clients import clients, parallel
 from bench.cells.imports import imports
+from bench.cells.lives import SIZES, growth, lives
 from bench.cells.programs import programs
-from bench.cells.ups import against_bare, against_defaults, calls
-from bench.rounds import Goal
+from bench.contestants import Bench
+from bench.rounds import Goal, tell
+from bench.stacks import StepFailed
 from gitops_infra.sandbox.engine import Engine
+from gitops_infra.sandbox.toolchain.failure import ToolError
 
-WITHOUT_ENGINE: dict[str, Callable[..., list[Goal]]] = {"imports": imports, "program": programs}
-WITH_ENGINE: dict[str, Callable[..., list[Goal]]] = {
-    "bare": against_bare,
-    "defaults": against_defaults,
+Cell = Callable[..., list[Goal]]
+WITHOUT_ENGINE: dict[str, Cell] = {"imports": imports, "program": programs}
+WITH_ENGINE: dict[str, Cell] = {
     "calls": calls,
+    **{f"lives-{size}": partial(lives, environments=size) for size in SIZES},
+    "growth": growth,
+    "clients": clients,
+    "parallel": parallel,
 }
-DIGITS = {"x": 2, "s": 2, "MB": 1, "ms": 0, "calls": 0}
+LONG = frozenset({"lives-100", "parallel"})
+"""Left out by `--quick`."""
+DIGITS = {"x": 2, "s": 2, "MB": 1, "kB": 1, "ms": 0, "calls": 1, "e": 2}
 
 
 def main() -> int:
@@ -37,16 +48,36 @@ def main() -> int:
     parser.add_argument("--only", choices=cells, action="append", help="only this cell; may be repeated")
     options = parser.parse_args()
     goals: list[Goal] = []
-    for name in options.only or cells:
-        if name in WITHOUT_ENGINE:
-            goals += WITHOUT_ENGINE[name](quick=options.quick)
-        else:
-            goals += WITH_ENGINE[name](Engine.prepare(), quick=options.quick)
+    try:
+        for found in _measured(
+            options.only or [cell for cell in cells if not (options.quick and cell in LONG)], options
+        ):
+            goals += found
+            if options.json:
+                _write(options.json, goals)
+    except (StepFailed, ToolError) as error:
+        print(error, file=sys.stderr)
+        return 1
     print(table(goals))
-    if options.json:
-        rows = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals]
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     return int(any(goal.met is False for goal in goals))
+
+
+def _measured(cells: Iterable[str], options: argparse.Namespace) -> Iterator[list[Goal]]:
+    """What each cell found, as soon as it has."""
+    bench: Bench | None = None
+    for name in cells:
+        tell(f"cell {name}")
+        if name in WITHOUT_ENGINE:
+            yield WITHOUT_ENGINE[name](quick=options.quick)
+        else:
+            bench = bench or Bench(Engine.prepare())
+            yield WITH_ENGINE[name](bench, quick=options.quick)
+
+
+def _write(path: Path, goals: list[Goal]) -> None:
+    """After each cell, so that what was measured is not lost with a run that is ended."""
+    rows = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals]
+    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def table(goals: list[Goal]) -> str:

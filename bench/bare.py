@@ -188,7 +188,7 @@ class Variables(pulumi.ComponentResource):
 class Environment(pulumi.ComponentResource):
     """One environment, end to end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword; each is one setting
         self,
         name: str,
         environment: str,

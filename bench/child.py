@@ -57,6 +57,14 @@ class Monitor:
             answer.id = f"id-of-{request.name}"
         return answer
 
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        """No outputs of the stack yet, as before its first `up`. Raises NotImplementedError for another function."""
+        if request.tok != "pulumi:pulumi:readStackOutputs":
+            raise NotImplementedError(request.tok)
+        answer = resource_pb2.ResourceInvokeResponse()
+        getattr(answer, "return").update({"name": request.args["name"], "outputs": {}})
+        return answer
+
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ARG002, N802 - the protocol's names
         """Nothing: outputs are not kept."""
         return empty_pb2.Empty()

@@ -12,7 +12,8 @@ from gitops_infra import GitOpsTopology, GitOpsTopologyArgs, Topology, github_pr
 def program(subject: Subject, settings: Mapping[str, Any] | None = None) -> None:
     """Registers the topology. `settings` of the GitHub provider replace those that `github_provider` gives."""
     provider = github_provider("github", owner=OWNER) if settings is None else _provider(settings)
-    args = GitOpsTopologyArgs(topology=Topology(**subject.topology))
+    secrets = {key: pulumi.Config().require_secret(key) for key in subject.config_keys}
+    args = GitOpsTopologyArgs(topology=Topology(**subject.topology), secrets=secrets or None)
     made = GitOpsTopology(APPLICATION, args, pulumi.ResourceOptions(providers=[provider]))
     pulumi.export("environments", made.environments)
 

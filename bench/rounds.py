@@ -17,7 +17,7 @@ class Goal:
     measured: float
     limit: float | None
     unit: str = "x"
-    """`x` is a ratio of two contestants in one run; else s, MB, ms or calls."""
+    """`x` is a ratio of two contestants in one run; else s, MB, kB, ms, calls, or e (an exponent)."""
     note: str = ""
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """What each contestant needed, round by round, in the cell's unit."""

@@ -43,6 +43,11 @@ class Subject:
         return 2 if self.rotated and environment == self.names[0] else 1
 
     @property
+    def config_keys(self) -> list[str]:
+        """Keys of the stack's configuration that hold the private keys of the Apps."""
+        return [config_key(name) for name, _ in zip(self.names, self.apps, strict=False)]
+
+    @property
     def topology(self) -> dict[str, Any]:
         """As a user of the components writes it."""
         reviewer = {"team": TEAM} if self.approver_id is None else {"user": APPROVER, "id": self.approver_id}

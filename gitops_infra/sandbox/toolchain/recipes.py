@@ -110,6 +110,19 @@ CONFORMANCE = Recipe(
 )
 """The upstream provider's own acceptance tests: the version is upstream's, not pulumi-github's."""
 
+UPSTREAM_PROVIDER = Recipe(
+    name="upstream-provider",
+    version="6.13.0",
+    binary="terraform-provider-github",
+    module=MODULES / "conformance",
+    package="github.com/integrations/terraform-provider-github/v6",
+    ldflags=("-s", "-w", "-X", "main.version=6.13.0"),
+    minutes=0.5,
+    megabytes=24,
+    optional=True,
+)
+"""The upstream provider itself, as OpenTofu runs it: what the measurements compare with."""
+
 OPENTOFU = Recipe(
     name="opentofu",
     version="1.12.6",
@@ -121,6 +134,6 @@ OPENTOFU = Recipe(
     megabytes=115,
     optional=True,
 )
-"""The command line that upstream's acceptance tests drive."""
+"""The command line that upstream's acceptance tests drive, and a contestant of the measurements."""
 
-RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH, CONFORMANCE, OPENTOFU)}
+RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH, CONFORMANCE, UPSTREAM_PROVIDER, OPENTOFU)}
