@@ -15,7 +15,8 @@ from gitops_infra.components.scope import EnvironmentScope, OneEnvironment, chec
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.environment import environment as register_environment
 from gitops_infra.forges.github.placement import Placement, itself
-from gitops_infra.plan.model import CredentialKind, Enforcement, Environment
+from gitops_infra.plan.model import CredentialKind, Environment
+from gitops_infra.plan.report import enforcement
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.vocabulary import Isolation
@@ -105,7 +106,7 @@ class DeploymentEnvironment(pulumi.ComponentResource):
         self.environment = after(
             wanted.name, (*ci.policies, *(credential.secrets if credential else ()), *variables.secrets)
         )
-        self.enforcement = known(report(plan.enforcement))
+        self.enforcement = known(enforcement(plan.enforcement))
         self.branch = known(wanted.branch)
         self.repository = branch.repository if branch else known(None)
         self.ssh_url = branch.ssh_url if branch else known(None)
@@ -122,16 +123,6 @@ class DeploymentEnvironment(pulumi.ComponentResource):
                 "fingerprint": self.fingerprint,
             }
         )
-
-
-def report(enforcement: Enforcement) -> dict[str, Any]:
-    """An enforcement as plain lists and strings, in the plan's order."""
-    return {
-        "requested": [protection.value for protection in enforcement.requested],
-        "achieved": [protection.value for protection in enforcement.achieved],
-        "degraded": enforcement.degraded,
-        "why": list(enforcement.why),
-    }
 
 
 def named_secrets(environment: WantedEnvironment, *place: str | int) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,6 @@ from gitops_infra.components.deployment_environment import (
     DeploymentEnvironment,
     DeploymentEnvironmentArgs,
     missing_secrets,
-    report,
 )
 from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import known
@@ -25,6 +24,7 @@ from gitops_infra.forges.github.retained import retained
 from gitops_infra.plan.access import reach
 from gitops_infra.plan.build import plans as plan_topology
 from gitops_infra.plan.model import Environment, Plan
+from gitops_infra.plan.report import enforcement
 from gitops_infra.topology.defaults import per_repository
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem
@@ -183,7 +183,7 @@ def access_report(plan: Plan, part: Part) -> dict[str, Any]:
 
 def enforcement_report(plan: Plan) -> dict[str, Any]:
     """What was asked of each environment, what is held, and why they differ."""
-    return {"environments": {name: report(found) for name, found in plan.enforcement.items()}}
+    return {"environments": {name: enforcement(found) for name, found in plan.enforcement.items()}}
 
 
 def _merged(made: list[_Repository], describe: Callable[[Plan], dict[str, Any]]) -> dict[str, Any]:
