@@ -100,8 +100,8 @@ def table(goals: list[Goal]) -> str:
     )
 
 
-def _shown(value: float, unit: str) -> str:
-    return f"{value:.{DIGITS[unit]}f} {unit}"
+def _shown(value: float | None, unit: str) -> str:
+    return "not measured" if value is None else f"{value:.{DIGITS[unit]}f} {unit}"
 
 
 if __name__ == "__main__":

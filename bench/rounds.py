@@ -14,7 +14,8 @@ class Goal:
     """One promise: `measured` must not exceed `limit`. A result without a limit is only reported."""
 
     name: str
-    measured: float
+    measured: float | None
+    """None: it could not be measured here, and the name says why."""
     limit: float | None
     unit: str = "x"
     """`x` is a ratio of two contestants in one run; else s, MB, kB, ms, calls, or e (an exponent)."""
@@ -24,8 +25,8 @@ class Goal:
 
     @property
     def met(self) -> bool | None:
-        """None when nothing was promised."""
-        return None if self.limit is None else self.measured <= self.limit
+        """None when nothing was promised, or nothing measured."""
+        return None if self.limit is None or self.measured is None else self.measured <= self.limit
 
 
 def tell(text: str) -> None:

@@ -77,7 +77,11 @@ def lives(bench: Bench, *, quick: bool, environments: int) -> list[Goal]:
     for name in [name for name, one in field.items() if bench.missing(one)]:
         needed = ", ".join(recipe.name for recipe in bench.missing(field.pop(name)))
         tell(f"lives, {environments} environments: {name} left out, not built: {needed}. {BUILD}")
-        goals.append(Goal(f"{environments} environments: {name}, not measured ({needed} not built)", math.nan, None))
+        goals.append(Goal(f"{environments} environments: {name}", None, None, note=f"not built: {needed}. {BUILD}"))
+    for name in ("ours", "bare"):
+        tell(f"lives, {environments} environments: warm-up, {name}")
+        with bench.stack(field[name], Conditions(1)) as stack:
+            stack.first()
     found = _rounds(bench, size, field, size.quick_rounds if quick else size.rounds)
     bench.lives[environments] = found
     for step in STEPS:
