@@ -1,5 +1,6 @@
 """A forge with one application in it, on which a step of a stack's life is timed and its calls are counted."""
 
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,8 @@ class Step:
     counted: int
     """Calls that count against GitHub's primary rate limit: not those answered 304."""
     writes: int
+    cpu: float = 0.0
+    """Seconds of processor time of the tool and of all that it started, which a busy machine hardly changes."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,18 @@ class World:
     def step(self, work: Callable[[], object]) -> Step:
         """Does the work and measures it."""
         before = len(self.forge.requests)
-        begin = time.perf_counter()
+        begin, spent = time.perf_counter(), _children()
         work()
         seconds = time.perf_counter() - begin
         sent = self.forge.requests[before:]
-        return Step(
-            seconds, len(sent), sum(each.counted for each in sent), sum(each.method not in READS for each in sent)
-        )
+        counted, writes = sum(each.counted for each in sent), sum(each.method not in READS for each in sent)
+        return Step(seconds, len(sent), counted, writes, _children() - spent)
+
+
+def _children() -> float:
+    """Processor time of every process that was started here and has ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager

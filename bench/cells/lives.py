@@ -106,7 +106,8 @@ def _life(stack: Stack, where: str) -> Life:
     for name, work in STEPS.items():
         tell(f"{where}, {name}")
         steps[name] = work(stack)
-        tell(f"  {steps[name].seconds:.1f} s, {steps[name].counted} counted calls")
+        one = steps[name]
+        tell(f"  {one.seconds:.1f} s, {one.cpu:.1f} s of processor time, {one.counted} counted calls")
         state = state or stack.state_bytes()
     return Life(steps, state)
 
@@ -122,6 +123,8 @@ def _of_step(environments: int, step: str, found: Lives) -> list[Goal]:
             limit = MOST_OVER_DEFAULTS.get(environments)
         note = f"ours {statistics.median(paired):.1f} s, {name} {statistics.median(seconds[name]):.1f} s"
         goals.append(Goal(f"{cell}: ours / {name}", ratio(paired, seconds[name]), limit, note=note, values=seconds))
+        spent = ([life.steps[step].cpu for life in found[each]][: len(paired)] for each in ("ours", name))
+        goals.append(Goal(f"{cell}: processor time, ours / {name}", ratio(*spent), None))
     for name in ("ours", "OpenTofu"):
         if name in found:
             counted = max(life.steps[step].counted for life in found[name])
