@@ -5,8 +5,11 @@ It proves what is asked of the engine, not what the engine or a forge does with 
 
 import asyncio
 import contextvars
+import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +33,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def engine() -> Engine:
     """The real engine with its plugins."""
     return Engine.prepare()
+
+
+@pytest.fixture(scope="session")
+def kill_session() -> Callable[[int], None]:
+    """Kills (SIGKILL) a process that leads a session, with all that it started: engine, host, program, plugins."""
+    return _kill_session
+
+
+def _kill_session(leader: int) -> None:
+    # The engine first: its plugins have process groups of their own, and it would see them end.
+    os.killpg(leader, signal.SIGKILL)
+    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=True).stdout
+    for pid in map(int, listed.split()):
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from gitops_infra.audit.github_client import GitHubReader
 
 
-def resume_command(  # noqa: PLR0913 - one parameter per option
-    stack: Annotated[str, typer.Option(help="Stack whose `pulumi up` was killed.")],
+def resume_command(  # noqa: PLR0913, PLR0917 - one parameter per option
+    stack: Annotated[str, typer.Option(help="Stack whose `pulumi up` was killed or failed.")],
     cwd: Annotated[Path, typer.Option(help="Folder of the Pulumi project.")] = Path(),
     token_file: Annotated[
         Path | None, typer.Option(help="File that holds the token. Default: the variable GITHUB_TOKEN.")
@@ -25,6 +25,12 @@ def resume_command(  # noqa: PLR0913 - one parameter per option
         list[str] | None,
         typer.Option(
             help="`owner/name` of a repository that was deleted: what was in it leaves the state. Repeatable."
+        ),
+    ] = None,
+    made: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name or URN of a resource that `pulumi up` failed to make because it is there: imported. Repeatable."
         ),
     ] = None,
     *,
@@ -46,4 +52,12 @@ def resume_command(  # noqa: PLR0913 - one parameter per option
         return GitHubReader(read_token(token_file), base_url)
 
     with clear(BadAddress, ForgeUnreachable, PulumiFailed, CannotResume):
-        resume(Pulumi(cwd, stack), connect, typer.echo, forget=forget or (), gone=gone or (), dry_run=dry_run)
+        resume(
+            Pulumi(cwd, stack),
+            connect,
+            typer.echo,
+            forget=forget or (),
+            gone=gone or (),
+            made=made or (),
+            dry_run=dry_run,
+        )

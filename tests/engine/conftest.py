@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +17,13 @@ from gitops_infra.sandbox.client import Clone, KeyCredential, TokenCredential
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.daemon import PROVISIONER_PERMISSIONS
 from gitops_infra.sandbox.forge.jobs import JobGrant, JobWaiting
-from gitops_infra.sandbox.forge.server import Sandbox
+from gitops_infra.sandbox.forge.model import Repository
+from gitops_infra.sandbox.forge.responses import Response
+from gitops_infra.sandbox.forge.router import Request
+from gitops_infra.sandbox.forge.server import DROP_CONNECTION, Sandbox
 
 ROOT = Path(__file__).parents[2]
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 @dataclass
@@ -31,6 +35,7 @@ class World:
     folder: Path
     token: str
     people: dict[str, TokenCredential]
+    kill_session: Callable[[int], None] = field(repr=False)
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, topology: dict[str, Any], **config: Any) -> None:
@@ -105,16 +110,83 @@ class World:
         assert isinstance(answer, JobGrant), answer
         return KeyCredential(answer.secrets["GITOPS_DEPLOY_KEY"], self.forge.known_hosts)
 
-    @staticmethod
-    def kill(process: "subprocess.Popen[str]") -> None:
+    def kill(self, process: "subprocess.Popen[str]") -> None:
         """SIGKILL for the whole session: engine, language host, program and providers, at once."""
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) == process.pid:
-                    os.kill(int(entry.name), signal.SIGKILL)
+        self.kill_session(process.pid)
+
+    def killed(self, at: Callable[[Request], bool], moment: str, *arguments: str) -> bool:
+        """Runs `pulumi ARGUMENTS` and kills it at the first write for which `at` is true; whether there was one.
+
+        `moment` is "before" (the forge has not done it) or "after" (it has, and nobody hears of it). A run without
+        such a write must have succeeded.
+        """
+        process = self.start(*arguments, "--yes", "--skip-preview", "--parallel", "1")
+        guard = threading.Lock()
+        killed: list[Request] = []
+
+        def kill(request: Request, _: Response | None = None) -> Response | None:
+            with guard:
+                if request.method not in WRITES or killed or not at(request):
+                    return None
+                killed.append(request)
+            self.kill(process)
+            return DROP_CONNECTION
+
+        remove = self.forge.before(kill) if moment == "before" else self.forge.after(kill)
+        output, _ = process.communicate(timeout=240)
+        remove()
+        assert killed or process.returncode == 0, output
+        return bool(killed)
+
+    def resume(self) -> str:
+        """What `gitops-infra resume` says, as the user of a killed run would type it."""
+        command = [sys.executable, "-c", "from gitops_infra.cli import main; main()", "resume", "--stack", "shop"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=240
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def state_keys(self) -> Iterator[str]:
+        """Private keys that the stack's state holds already; deploy keys may exist for them."""
+        exported = self.pulumi("stack", "export", "--show-secrets", code=None)
+        with contextlib.suppress(ValueError):
+            for resource in json.loads(exported)["deployment"].get("resources", ()):
+                if resource["type"].startswith("tls:"):
+                    value = resource["outputs"]["privateKeyOpenssh"]
+                    yield json.loads(value["plaintext"]) if isinstance(value, dict) else value
+
+    def holdings(self) -> dict[str, Any]:
+        """Everything that the forge holds, by repository, without ids, times and key material."""
+        store = self.forge.store
+        return {store.full_name(each): _held(self.forge, each) for each in store.repositories.values()}
+
+
+def _held(forge: Sandbox, repository: Repository) -> dict[str, Any]:
+    store = forge.store
+    return {
+        "visibility": repository.visibility,
+        "actions": repository.actions,
+        "rulesets": sorted(
+            json.dumps(
+                [each.name, each.target, each.enforcement, each.conditions, each.rules, each.bypass_actors],
+                sort_keys=True,
+            )
+            for each in store.rulesets_of(repository)
+        ),
+        "keys": sorted((each.title, each.read_only) for each in store.deploy_keys_of(repository)),
+        "environments": {
+            each.name: {
+                "policies": sorted(policy["name"] for policy in each.policies),
+                "branch_policy": each.branch_policy,
+                "reviewers": len(each.reviewers),
+                "admins": each.can_admins_bypass,
+                "secrets": sorted(each.secrets),
+                "variables": {name: value["value"] for name, value in each.variables.items()},
+            }
+            for each in store.environments_of(repository)
+        },
+    }
 
 
 def topology(**changes: Any) -> dict[str, Any]:
@@ -133,7 +205,7 @@ def topology(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_world(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
+def make_world(engine: Engine, kill_session: Callable[[int], None], tmp_path: Path) -> Iterator[Callable[[], World]]:
     """Makes worlds; each forge is stopped at the end."""
     forges: list[Sandbox] = []
 
@@ -161,7 +233,7 @@ def make_world(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], World]]:
             folder / "state", "a passphrase", GITHUB_TOKEN=token, GITHUB_BASE_URL=f"{forge.url}/"
         )
         people = {login: TokenCredential(forge.token(login)) for login in ("olivia", "dana", "mara", "rita")}
-        world = World(forge, engine, folder, token, people, environment)
+        world = World(forge, engine, folder, token, people, kill_session, environment)
         world.pulumi("stack", "init")
         world.configure(topology())
         return world

@@ -8,13 +8,9 @@ A kill may leave something on the forge that Pulumi does not know of (a new repo
 `gitops-infra resume` takes such things over before the next `up`.
 """
 
-import contextlib
-import json
-import subprocess
-import sys
+import itertools
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,6 @@ import pytest
 
 from gitops_infra.sandbox.client import Clone, KeyCredential
 from gitops_infra.sandbox.forge.jobs import JobGrant
-from gitops_infra.sandbox.forge.server import DROP_CONNECTION
 
 pytestmark = [pytest.mark.engine, pytest.mark.kill]
 
@@ -54,9 +49,9 @@ def test_a_killed_up_leaves_nothing_open_and_the_next_one_converges(
         world = make_world()
         _up_killed_at(world, number, moment)
         _attack(world, f"killed {moment} write {number}")
-        _resume(world)
+        world.resume()
         world.up("--refresh")
-        assert _end_state(world) == wanted, f"killed {moment} write {number}"
+        assert world.holdings() == wanted, f"killed {moment} write {number}"
         world.pulumi("preview", "--expect-no-changes")
         world.forge.stop()
 
@@ -64,41 +59,13 @@ def test_a_killed_up_leaves_nothing_open_and_the_next_one_converges(
 def _uninterrupted(make_world: Callable[[], Any]) -> dict[str, Any]:
     world = make_world()
     world.up()
-    return _end_state(world)
+    return world.holdings()
 
 
 def _up_killed_at(world: Any, number: int, moment: str) -> None:
     """Runs `up` and kills its whole process tree at that write, before or after the forge does it."""
-    seen, guard = [0], threading.Lock()
-    process = world.start("up", "--yes", "--skip-preview", "--parallel", "1")
-
-    def at(request: Any) -> bool:
-        if request.method not in WRITES:
-            return False
-        with guard:
-            seen[0] += 1
-            return seen[0] == number
-
-    def kill(*_: Any) -> Any:
-        world.kill(process)
-        return DROP_CONNECTION
-
-    if moment == "before":
-        remove = world.forge.before(lambda request: kill() if at(request) else None)
-    else:
-        remove = world.forge.after(lambda request, _response: kill() if at(request) else None)
-    output, _ = process.communicate(timeout=240)
-    remove()
-    assert process.returncode != 0, f"write {number} never came:\n{output}"
-
-
-def _resume(world: Any) -> None:
-    """`gitops-infra resume`, as the user of a killed run would type it."""
-    command = [sys.executable, "-c", "from gitops_infra.cli import main; main()", "resume", "--stack", "shop"]
-    done = subprocess.run(
-        command, cwd=world.folder, env=world.environment, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    numbers = itertools.count(1)
+    assert world.killed(lambda _: next(numbers) == number, moment, "up"), f"write {number} never came"
 
 
 def _attack(world: Any, when: str) -> None:
@@ -128,49 +95,8 @@ def _attack(world: Any, when: str) -> None:
     for environment in ("staging", "production"):
         state = f"acme/shop-env-{environment}"
         assert not clone.push(forge.http_url(state), f"{head}:refs/heads/env/{environment}", dana).allowed, when
-        for key in _keys(world):
+        for key in world.state_keys():
             credential = KeyCredential(key, forge.known_hosts)
             for refspec in (f"{head}:refs/heads/elsewhere", f"{head}:refs/tags/v1"):
                 assert not clone.push(forge.ssh_url(state), refspec, credential).allowed, f"{when}: {refspec}"
     clone.push(forge.http_url("acme/shop"), ":refs/heads/steal", dana)
-
-
-def _keys(world: Any) -> Iterator[str]:
-    """Private keys that the stack's state holds already; deploy keys may exist for them."""
-    exported = world.pulumi("stack", "export", "--show-secrets", code=None)
-    with contextlib.suppress(ValueError):
-        for resource in json.loads(exported)["deployment"].get("resources", ()):
-            if resource["type"].startswith("tls:"):
-                value = resource["outputs"]["privateKeyOpenssh"]
-                yield json.loads(value["plaintext"]) if isinstance(value, dict) else value
-
-
-def _end_state(world: Any) -> dict[str, Any]:
-    """Everything that the forge holds, without ids, times and key material."""
-    store = world.forge.store
-    found: dict[str, Any] = {}
-    for repository in store.repositories.values():
-        found[store.full_name(repository)] = {
-            "visibility": repository.visibility,
-            "actions": repository.actions,
-            "rulesets": sorted(
-                json.dumps(
-                    [each.name, each.target, each.enforcement, each.conditions, each.rules, each.bypass_actors],
-                    sort_keys=True,
-                )
-                for each in store.rulesets_of(repository)
-            ),
-            "keys": sorted((each.title, each.read_only) for each in store.deploy_keys_of(repository)),
-            "environments": {
-                each.name: {
-                    "policies": sorted(policy["name"] for policy in each.policies),
-                    "branch_policy": each.branch_policy,
-                    "reviewers": len(each.reviewers),
-                    "admins": each.can_admins_bypass,
-                    "secrets": sorted(each.secrets),
-                    "variables": {name: value["value"] for name, value in each.variables.items()},
-                }
-                for each in store.environments_of(repository)
-            },
-        }
-    return found
