@@ -4,7 +4,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 from bench.contestants import BUILD, DEFAULTS, SHIPPED, Bench, Conditions, Contestant
@@ -33,6 +32,8 @@ MOST_OVER_BARE: Mapping[str, float] = {"first up": 1.15, "no-op up": 1.15, "dest
 MOST_OVER_DEFAULTS = {3: 0.20, 30: 0.10}
 """Of the first `up`, by number of environments."""
 MOST_STATE = 1.05
+MEASURES = {"time": "seconds", "processor time": "cpu"}
+"""What grows -> the attribute of a step."""
 
 
 @dataclass(frozen=True)
@@ -149,21 +150,26 @@ def growth(bench: Bench, *, quick: bool) -> list[Goal]:  # noqa: ARG001 - as eve
     sizes = sorted(bench.lives)
     goals = []
     for small, large in pairwise(sizes):
+        both = bench.lives[small], bench.lives[large]
         for name in ("ours", "bare", "OpenTofu"):
-            for step in STEPS:
-                measure = partial(_median, step=step)
-                if name in bench.lives[small] and name in bench.lives[large]:
-                    exponent = _exponent(small, large, *(measure(bench.lives[each][name]) for each in (small, large)))
-                    goals.append(Goal(f"growth of time, {step}, {small} to {large}: {name}", exponent, None, "e"))
-        states = [bench.lives[each]["ours"][0].state for each in (small, large)]
+            if all(name in found for found in both):
+                goals += [
+                    Goal(f"growth of {words}, {step}, {small} to {large}: {name}", exponent, None, "e")
+                    for step in STEPS
+                    for words, attribute in MEASURES.items()
+                    for exponent in [
+                        _exponent((small, large), [_median(found[name], step, attribute) for found in both])
+                    ]
+                ]
+        states = [found["ours"][0].state for found in both]
         each = (states[1] - states[0]) / (large - small) / 1000
         goals.append(Goal(f"state for each environment, {small} to {large}", each, None, "kB"))
     return goals
 
 
-def _median(found: list[Life], *, step: str) -> float:
-    return statistics.median(life.steps[step].seconds for life in found)
+def _median(found: list[Life], step: str, attribute: str) -> float:
+    return statistics.median(float(getattr(life.steps[step], attribute)) for life in found)
 
 
-def _exponent(small: int, large: int, before: float, after: float) -> float:
-    return math.log(after / before) / math.log(large / small)
+def _exponent(sizes: tuple[int, int], values: list[float]) -> float:
+    return math.log(values[1] / values[0]) / math.log(sizes[1] / sizes[0])
