@@ -7,7 +7,7 @@ is killed itself can be run again.
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def resume(  # noqa: PLR0913 - by keyword, each is one wish
         final = [_decision(create, export, readers) for create in creates.values()]
     unknown = [decision for decision in final if decision.fate is Fate.UNKNOWN]
     if unknown:
-        raise CannotResume(_unknown(unknown, pulumi.stack))
+        raise CannotResume(_unknown(unknown, pulumi.stack, frozenset(create.urn for create in failed)))
     for decision in final:
         say(str(decision))
     if export.others:
@@ -160,13 +160,20 @@ def _decision(create: PendingCreate, export: Export, readers: _Readers) -> Decis
     return decide(create, readers.of(create) if create.type in LOOKUPS else None)
 
 
-def _unknown(decisions: Iterable[Decision], stack: str) -> str:
+def _unknown(decisions: Sequence[Decision], stack: str, failed: frozenset[str]) -> str:
+    lines = [f"  - {decision.create.urn}: {decision.why}" for decision in decisions]
+    then = {
+        "Then run it again without this `--made`."
+        if decision.create.urn in failed
+        else f"Then run `gitops-infra resume --stack {stack} --forget URN`."
+        for decision in decisions
+    }
     return "\n".join(
         [
             "nothing was changed; these creations cannot be judged:",
-            *(f"  - {decision.create.urn}: {decision.why}" for decision in decisions),
+            *lines,
             "For each one: if the thing exists, `pulumi import` it (or delete it).",
-            f"Then run `gitops-infra resume --stack {stack} --forget URN`.",
+            *sorted(then),
         ]
     )
 
