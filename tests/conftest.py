@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+# Its pytest plugin imports it when a run ends, at the latest. Python 3.11 may then fail to compile it beside threads
+# that tests have left (CPython gh-106905). Here there are none yet.
+import hypothesis  # noqa: F401
 import pulumi
 import pytest
 from google.protobuf import json_format
