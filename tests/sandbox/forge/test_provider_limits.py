@@ -11,6 +11,7 @@ import pytest
 
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.daemon import PROVISIONER, PROVISIONER_PERMISSIONS
+from gitops_infra.sandbox.forge.router import Request
 from gitops_infra.sandbox.forge.server import Sandbox
 
 pytestmark = pytest.mark.engine
@@ -59,6 +60,10 @@ class Project:
         """Methods of the requests that were answered with it."""
         return [request.method for request in self.forge.requests if request.status == status]
 
+    def statuses(self, method: str) -> list[int]:
+        """What the requests of a method were answered with."""
+        return [request.status for request in self.forge.requests if request.method == method]
+
 
 @pytest.fixture
 def project(tmp_path: Path, engine: Engine, seed: Callable[[Sandbox], Sandbox]) -> Iterator[Project]:
@@ -101,17 +106,24 @@ def test_at_a_secondary_limit_it_waits_as_it_is_told_and_then_sends_refused_writ
     The body is spent by the first attempt and not wound back (go-github-ratelimit 2.0.2, provider 6.13.0). With a
     provider that does, the first `up` would go well.
     """
-    seen: list[tuple[str, bool, float]] = []
-    project.forge.before(lambda request: seen.append((request.method, bool(request.content), time.monotonic())))
+    empty: list[float] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and not request.content:
+            empty.append(project.clock())
+
+    project.forge.before(note)
     project.forge.limits(secondary_writes_per_minute=5, minute=2)
     first = project.up()
-    refused = [number for number, request in enumerate(project.forge.requests) if request.status == 403]
-    empty = [number for number, (method, full, _) in enumerate(seen) if method == "POST" and not full]
+    refused = [request.at for request in project.forge.requests if request.status == 403]
     assert refused
     assert len(empty) == len(refused)
-    assert seen[empty[0]][2] - seen[refused[0]][2] >= 1, "it was told to wait for 1 or 2 seconds"
+    assert min(empty) - min(refused) >= 1, "it was told to wait for 1 or 2 seconds"
     assert first.returncode != 0
-    assert project.labels == LABELS - len(refused)
+    # An empty repeat may be refused for its haste again, and is then repeated once more: one label, two refusals.
+    failed = [status for status in project.statuses("POST") if status not in {201, 403}]
+    assert failed
+    assert project.labels == LABELS - len(failed)
     project.forge.unlimited()
     second = project.up()
     assert second.returncode == 0, second.stdout
