@@ -10,18 +10,23 @@ if TYPE_CHECKING:
     from gitops_infra.components.application_repository import ApplicationRepository, ApplicationRepositoryArgs
     from gitops_infra.components.branch_credential import BranchCredential, BranchCredentialArgs
     from gitops_infra.components.ci_variables import CiVariables, CiVariablesArgs
+    from gitops_infra.components.cluster import Cluster, ClusterArgs, ClusterTenant
     from gitops_infra.components.configuration import topology_from_config
     from gitops_infra.components.deployment_environment import DeploymentEnvironment, DeploymentEnvironmentArgs
     from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs
+    from gitops_infra.components.gitops_agent import GitOpsAgent, GitOpsAgentArgs
     from gitops_infra.components.gitops_topology import GitOpsTopology, GitOpsTopologyArgs
     from gitops_infra.forges.errors import ConfigurationError
     from gitops_infra.forges.github.provider import AppAuth, configured_provider, github_provider
     from gitops_infra.topology.application import Application, Grant, Label
+    from gitops_infra.topology.cluster import HealthCheck, Permission, Sync, TargetCluster
     from gitops_infra.topology.environment import Environment, Reviewer, Writer
     from gitops_infra.topology.problems import Problem, TopologyError
     from gitops_infra.topology.promotion import Promotion
     from gitops_infra.topology.topology import Topology
     from gitops_infra.topology.vocabulary import (
+        Agent,
+        AgentInstall,
         EnvironmentKind,
         Forge,
         Isolation,
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Agent",
+    "AgentInstall",
     "AppAuth",
     "Application",
     "ApplicationRepository",
@@ -43,6 +50,9 @@ __all__ = [
     "BranchCredentialArgs",
     "CiVariables",
     "CiVariablesArgs",
+    "Cluster",
+    "ClusterArgs",
+    "ClusterTenant",
     "ConfigurationError",
     "DeploymentEnvironment",
     "DeploymentEnvironmentArgs",
@@ -51,19 +61,25 @@ __all__ = [
     "EnvironmentBranchArgs",
     "EnvironmentKind",
     "Forge",
+    "GitOpsAgent",
+    "GitOpsAgentArgs",
     "GitOpsTopology",
     "GitOpsTopologyArgs",
     "Grant",
+    "HealthCheck",
     "Isolation",
     "Label",
     "Method",
     "OwnerKind",
+    "Permission",
     "PricePlan",
     "Problem",
     "Promotion",
     "Protection",
     "RepositoryRole",
     "Reviewer",
+    "Sync",
+    "TargetCluster",
     "Topology",
     "TopologyError",
     "Trigger",
@@ -78,18 +94,23 @@ _MODULES = {
     "components.application_repository": ("ApplicationRepository", "ApplicationRepositoryArgs"),
     "components.branch_credential": ("BranchCredential", "BranchCredentialArgs"),
     "components.ci_variables": ("CiVariables", "CiVariablesArgs"),
+    "components.cluster": ("Cluster", "ClusterArgs", "ClusterTenant"),
     "components.configuration": ("topology_from_config",),
     "components.deployment_environment": ("DeploymentEnvironment", "DeploymentEnvironmentArgs"),
     "components.environment_branch": ("EnvironmentBranch", "EnvironmentBranchArgs"),
     "forges.errors": ("ConfigurationError",),
+    "components.gitops_agent": ("GitOpsAgent", "GitOpsAgentArgs"),
     "components.gitops_topology": ("GitOpsTopology", "GitOpsTopologyArgs"),
     "forges.github.provider": ("AppAuth", "configured_provider", "github_provider"),
     "topology.application": ("Application", "Grant", "Label"),
+    "topology.cluster": ("HealthCheck", "Permission", "Sync", "TargetCluster"),
     "topology.environment": ("Environment", "Reviewer", "Writer"),
     "topology.problems": ("Problem", "TopologyError"),
     "topology.promotion": ("Promotion",),
     "topology.topology": ("Topology",),
     "topology.vocabulary": (
+        "Agent",
+        "AgentInstall",
         "EnvironmentKind",
         "Forge",
         "Isolation",

@@ -19,8 +19,8 @@ def test_the_list_is_sorted_and_is_what_dir_says() -> None:
 
 
 def test_another_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'Cluster'"):
-        gitops_infra.Cluster  # type: ignore[attr-defined]  # noqa: B018 - the access is the test
+    with pytest.raises(AttributeError, match="has no attribute 'Clusters'"):
+        gitops_infra.Clusters  # type: ignore[attr-defined]  # noqa: B018 - the access is the test
 
 
 @pytest.mark.parametrize("sdk", ["pulumi", "pulumi_github", "pulumi_tls", "pydantic", "ruamel"])

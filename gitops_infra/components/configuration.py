@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pulumi
 
-from gitops_infra.components.deployment_environment import named_secrets
+from gitops_infra.components.deployment_environment import bad_kubeconfig, named_secrets
 from gitops_infra.components.gitops_topology import GitOpsTopologyArgs
 from gitops_infra.components.inputs import decided
 from gitops_infra.components.parts import Part
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.deploy_key import no_private_key
 from gitops_infra.topology.load import encrypted, load_value, project_folder
-from gitops_infra.topology.problems import Problem
+from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.topology import Topology
 
 
@@ -40,6 +40,8 @@ def topology_from_config(config: pulumi.Config) -> GitOpsTopologyArgs:
             problems.append(_plain(where, full_key))
         elif where.endswith(".writer.key") and (bad := _no_key(where, full_key)):
             problems.append(bad)
+        elif where.startswith("clusters") and (wrong := _bad_kubeconfig(topology, where, full_key)):
+            problems += wrong
         else:
             secrets[key] = value
     if problems:
@@ -64,7 +66,14 @@ def _project() -> Path:
 
 
 def _named(topology: Topology, part: Part) -> list[tuple[str, str]]:
-    return [
+    """Path and configuration key of each secret that is needed here."""
+    used = {environment.cluster for environment in topology.environments if part.makes(environment.name)}
+    kubeconfigs = [
+        (path("clusters", index, "kubeconfig"), cluster.kubeconfig)
+        for index, cluster in enumerate(topology.clusters or ())
+        if cluster.kubeconfig and cluster.name in used
+    ]
+    return kubeconfigs + [
         named
         for index, environment in enumerate(topology.environments)
         if part.makes(environment.name)
@@ -75,6 +84,13 @@ def _named(topology: Topology, part: Part) -> list[tuple[str, str]]:
 def _no_key(where: str, key: str) -> Problem | None:
     """Looked at here, where nothing is registered yet; the component itself sees the value only later."""
     return no_private_key(str(pulumi.runtime.config.get_config(key)), where, key)
+
+
+def _bad_kubeconfig(topology: Topology, where: str, key: str) -> tuple[Problem, ...]:
+    cluster = next(
+        each for index, each in enumerate(topology.clusters or ()) if path("clusters", index, "kubeconfig") == where
+    )
+    return bad_kubeconfig(str(pulumi.runtime.config.get_config(key)), cluster, where)
 
 
 def _missing(where: str, key: str) -> Problem:

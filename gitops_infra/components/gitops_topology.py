@@ -1,7 +1,7 @@
 """A whole topology, or one part of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import pulumi
 from pydantic import Field
@@ -11,7 +11,9 @@ from gitops_infra.components.collector import collect_rarely
 from gitops_infra.components.deployment_environment import (
     DeploymentEnvironment,
     DeploymentEnvironmentArgs,
+    bad_kubeconfig,
     missing_secrets,
+    not_given,
 )
 from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import known
@@ -23,13 +25,18 @@ from gitops_infra.forges.github.placement import Placement
 from gitops_infra.forges.github.retained import retained
 from gitops_infra.plan.access import reach
 from gitops_infra.plan.build import plans as plan_topology
-from gitops_infra.plan.model import Environment, Plan
+from gitops_infra.plan.model import Environment, Plan, Tenant
 from gitops_infra.plan.report import enforcement
-from gitops_infra.topology.defaults import per_repository
+from gitops_infra.topology.cluster import TargetCluster
+from gitops_infra.topology.defaults import identity_of, per_repository
 from gitops_infra.topology.environment import Environment as WantedEnvironment
-from gitops_infra.topology.problems import Problem
+from gitops_infra.topology.problems import Problem, path
+from gitops_infra.topology.secret_shapes import shown
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
+
+if TYPE_CHECKING:
+    from gitops_infra.components.cluster import Place
 
 
 class GitOpsTopologyArgs(Args):
@@ -38,7 +45,10 @@ class GitOpsTopologyArgs(Args):
     topology: Topology
     """An application, its environments, and how a change moves between them."""
     secrets: Optional[dict[str, In[str]]] = Field(default=None, repr=False)
-    """Values of the environments' secrets and writers' keys, by the configuration key that the topology names."""
+    """Values of the environments' secrets, of writers' keys and of kubeconfigs, by the configuration key that the
+    topology names."""
+    kubeconfigs: Optional[dict[str, In[str]]] = Field(default=None, repr=False)
+    """Kubeconfigs by the name of the cluster, for clusters that the same program makes."""
     part: Optional[str] = None
     """What of it this stack makes: `foundation` (the repositories and their default branches), or one environment by
     name. Default: everything."""
@@ -57,7 +67,8 @@ class GitOpsTopology(pulumi.ComponentResource):
 
     environments: pulumi.Output[dict[str, Any]]
     """By name, and `repository/name` in a further repository: `kind`, `isolation`, `retired`, `branch`, `ref`,
-    `repository`, `ssh_url`, `url`, `fingerprint`, `secret_name`. Export it as `environments`."""
+    `repository`, `ssh_url`, `url`, `fingerprint`, `secret_name`, `cluster`, `namespace`. Export it as
+    `environments`."""
     access: pulumi.Output[dict[str, Any]]
     """Predicted: by environment, the `movers` and `breakers` of its branch and the `secret_readers`; and the `undoers`
     of the rules, in sentences."""
@@ -80,16 +91,20 @@ class GitOpsTopology(pulumi.ComponentResource):
         super().__init__("gitops-infra:index:GitOpsTopology", name, None, opts)
         place = Placement.of(self, name, opts, retain=False)
         approvers = Approvers(valid.topology.owner, self)
+        places = _places(place, valid, plans, part)
         made = [
-            _Repository(place, valid, topology, plan, part, approvers, prefix)
+            _Repository(place, valid, topology, plan, part, approvers, prefix, places)
             for topology, plan, prefix in zip(per_repository(valid.topology), plans, _prefixes(plans), strict=True)
         ]
         self.environments = _summaries(made)
         # Also in a preview, where it is not known; not after a failure, which ends the program.
         self.environments.apply(as_before, run_with_unknowns=True)
-        self.access = known(_merged(made, lambda plan: access_report(plan, part)))
+        undoers = dict.fromkeys(sentence for each in made for sentence in undoers_of(part, each.plan))
+        self.access = known({"environments": _merged(made, access_report), "undoers": list(undoers)})
         self.enforcement = known(_merged(made, enforcement_report))
-        self.retained = retained(valid.topology.owner, [kept for each in made for kept in each.retained])
+        kept = [resource for each in made for resource in each.retained]
+        kept += [resource for each in places.values() if each.retain for resource in each.resources]
+        self.retained = retained(valid.topology.owner, kept)
         self.foundation = _foundation(made, protected)
         self.register_outputs(
             {
@@ -114,6 +129,7 @@ class _Repository:
         part: Part,
         approvers: Approvers,
         prefix: str,
+        places: "Mapping[str, Place]",
     ) -> None:
         self.plan, self.prefix = plan, prefix
         self.names = [wanted.name for wanted in topology.environments if part.makes(wanted.name)]
@@ -125,12 +141,14 @@ class _Repository:
         hosted = self.application.hosted if self.application else Hosted()
         # Rules before secrets; and GitHub refuses a reviewer who has no access yet.
         before = (*self.application.protection, *self.application.granted) if self.application else ()
+        clusters = {cluster.name: cluster for cluster in topology.clusters or ()}
         self.made = {
             wanted.name: DeploymentEnvironment(
                 place.child(f"{prefix}{wanted.name}"),
                 DeploymentEnvironmentArgs(
                     **_common(topology),
                     environment=wanted,
+                    cluster=clusters.get(wanted.cluster or ""),
                     secrets=args.secrets,
                     known_hosts=topology.known_hosts,
                     default_branch_protected=True,
@@ -139,6 +157,7 @@ class _Repository:
                 _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
                 _approvers=approvers,
                 _application=hosted,
+                _place=places.get(_tenant_key(plan, wanted)),
             )
             for wanted in topology.environments
             if part.makes(wanted.name)
@@ -163,38 +182,62 @@ class _Repository:
         return f"{self.plan.application.name}/{environment}" if self.prefix else environment
 
 
-def access_report(plan: Plan, part: Part) -> dict[str, Any]:
-    """Who reaches each environment, and who can undo what the part makes.
+def _tenant_key(plan: Plan, environment: WantedEnvironment) -> str:
+    return f"{plan.application.name}/{identity_of(environment)}"
 
-    Not the whole matrix, which has a thousand rows.
-    """
+
+def _places(place: Placement, args: GitOpsTopologyArgs, plans: tuple[Plan, ...], part: Part) -> "Mapping[str, Place]":
+    """What each environment has in its cluster, by tenant. One component for each cluster that is used."""
+    tenants: dict[str, dict[str, tuple[Tenant, bool]]] = {}
+    for wanted in args.topology.environments:
+        for plan in plans if part.makes(wanted.name) else ():
+            found = plan.environment(wanted.name)
+            if found.delivery is not None:
+                there = tenants.setdefault(found.delivery.tenant.cluster, {})
+                there[_tenant_key(plan, wanted)] = (found.delivery.tenant, found.retain)
+    if not tenants:
+        return {}
+    # The Kubernetes SDK takes longer to load than all the rest, and not everybody has a cluster.
+    from gitops_infra.components.cluster import Cluster, ClusterArgs  # noqa: PLC0415
+
     return {
-        "environments": {
-            row.environment: {
-                "movers": list(row.movers),
-                "breakers": list(row.breakers),
-                "secret_readers": list(row.secret_readers),
-            }
-            for row in reach(plan)
-        },
-        "undoers": list(undoers_of(part, plan)),
+        key: found
+        for cluster in args.topology.clusters or ()
+        if cluster.name in tenants
+        for key, found in Cluster(
+            place.child(f"cluster-{cluster.name}"),
+            ClusterArgs(owner=args.topology.owner, cluster=cluster, tenants=[], kubeconfig=_kubeconfig(args, cluster)),
+            place.nested(),
+            _tenants=tenants[cluster.name],
+        ).places.items()
+    }
+
+
+def _kubeconfig(args: GitOpsTopologyArgs, cluster: TargetCluster) -> Any:
+    return (args.kubeconfigs or {}).get(cluster.name) or (args.secrets or {}).get(cluster.kubeconfig or "")
+
+
+def access_report(plan: Plan) -> dict[str, Any]:
+    """Who reaches each environment, by name. Not the whole matrix, which has a thousand rows."""
+    return {
+        row.environment: {
+            "movers": list(row.movers),
+            "breakers": list(row.breakers),
+            "secret_readers": list(row.secret_readers),
+        }
+        for row in reach(plan)
     }
 
 
 def enforcement_report(plan: Plan) -> dict[str, Any]:
     """What was asked of each environment, what is held, and why they differ."""
-    return {"environments": {name: enforcement(found) for name, found in plan.enforcement.items()}}
+    return {name: enforcement(found) for name, found in plan.enforcement.items()}
 
 
 def _merged(made: list[_Repository], describe: Callable[[Plan], dict[str, Any]]) -> dict[str, Any]:
-    """The description of every repository as one, of the environments that are made here."""
-    environments: dict[str, Any] = {}
-    undoers: dict[str, None] = {}
-    for each in made:
-        found = describe(each.plan)
-        environments |= {each.key(name): found["environments"][name] for name in each.names}
-        undoers |= dict.fromkeys(found.get("undoers", ()))
-    return {"environments": environments, "undoers": list(undoers)} if undoers else environments
+    """The description of the environments that are made here, of every repository."""
+    found = [(each, describe(each.plan)) for each in made]
+    return {each.key(name): described[name] for each, described in found for name in each.names}
 
 
 def _summaries(made: list[_Repository]) -> pulumi.Output[dict[str, Any]]:
@@ -224,6 +267,8 @@ def _summary(plan: Environment, repository: str, ssh_url: str, url: str, fingerp
         "url": url,
         "fingerprint": fingerprint,
         "secret_name": None if plan.credential is None else plan.credential.secret_name,
+        "cluster": None if plan.delivery is None else plan.delivery.tenant.cluster,
+        "namespace": None if plan.delivery is None else plan.delivery.tenant.namespace,
     }
 
 
@@ -271,11 +316,36 @@ def _valid(args: Union[GitOpsTopologyArgs, Mapping[str, Any]]) -> GitOpsTopology
     elif isinstance(args, Mapping) and "topology" in args:
         # First on its own: its messages then name places in the topology, and all of them at once.
         given = {**args, "topology": decided(lambda: validate(args["topology"]))}
-    return checked(GitOpsTopologyArgs, given, _part_problems, _missing_secrets)
+    return checked(GitOpsTopologyArgs, given, _part_problems, _missing_secrets, _bad_kubeconfigs)
 
 
 def _part_problems(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:
     return part_problems(args.part, args.foundation, [each.name for each in args.topology.environments])
+
+
+def _bad_kubeconfigs(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:
+    """Kubeconfigs of the clusters that are used here whose values were not given, or cannot be right."""
+    known = [cluster.name for cluster in args.topology.clusters or ()]
+    found = [
+        Problem(
+            path("kubeconfigs", name),
+            "unknown-cluster",
+            f"{shown(name)} is no cluster of the topology",
+            f"Give one of {', '.join(known)}" if known else "Describe it under `clusters`",
+        )
+        for name in args.kubeconfigs or {}
+        if name not in known
+    ]
+    here = Part(args.part)
+    used = {each.cluster for each in args.topology.environments if here.makes(each.name)}
+    for index, cluster in enumerate(args.topology.clusters or ()):
+        if cluster.name not in used:
+            continue
+        where, text = path("clusters", index, "kubeconfig"), _kubeconfig(args, cluster)
+        if cluster.kubeconfig and text is None:
+            found.append(not_given(where, cluster.kubeconfig))
+        found += bad_kubeconfig(text, cluster, where)
+    return tuple(found)
 
 
 def _missing_secrets(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:

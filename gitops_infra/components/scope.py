@@ -8,6 +8,7 @@ from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import Enforcement
 from gitops_infra.plan.model import Environment as PlannedEnvironment
 from gitops_infra.topology.application import Application
+from gitops_infra.topology.cluster import TargetCluster
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.topology import Topology
@@ -31,6 +32,8 @@ class EnvironmentScope(Args):
     """The environment."""
     owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
     """Default: an organisation."""
+    cluster: Optional[TargetCluster] = None
+    """The cluster that the environment names."""
 
 
 @dataclass(frozen=True)
@@ -77,5 +80,6 @@ def _topology(args: EnvironmentScope) -> Topology:
         github_plan=args.github_plan,
         application=args.application,
         environments=[args.environment],
+        clusters=[args.cluster] if args.cluster else None,
         promotions=[],
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitops_infra.plan.model import Plan
-from gitops_infra.plan.resources import ResourceKind, resources
+from gitops_infra.plan.resources import IN_CLUSTER, ResourceKind, resources
 from gitops_infra.topology.vocabulary import OwnerKind
 
 ROUNDS = 2
@@ -72,7 +72,9 @@ CREATE: Mapping[ResourceKind, tuple[Call, ...]] = {
         f"GET {_REPOSITORY}", f"GET {_SECRETS}/public-key", f"PUT {_SECRETS}/{{}}", f"GET {_SECRETS}/{{}}"
     ),
     ResourceKind.DEPLOY_KEY: _calls(f"POST {_REPOSITORY}/keys", f"GET {_REPOSITORY}/keys/{{}}"),
+    ResourceKind.WEBHOOK: _calls(f"POST {_REPOSITORY}/hooks", f"GET {_REPOSITORY}/hooks/{{}}"),
     ResourceKind.KEY_PAIR: (),
+    **dict.fromkeys(IN_CLUSTER, ()),
 }
 """Requests that make one resource of that kind, reading it back included."""
 

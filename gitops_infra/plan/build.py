@@ -7,6 +7,7 @@ same: production that gets less than it asks for, and whatever is not available 
 from collections.abc import Iterable, Sequence
 
 from gitops_infra.plan.credentials import bypass_of, credential, variables
+from gitops_infra.plan.delivery import delivery
 from gitops_infra.plan.enforcement import degraded_production, enforcement
 from gitops_infra.plan.files import application_files
 from gitops_infra.plan.model import (
@@ -24,6 +25,7 @@ from gitops_infra.plan.policy import deployment_policy
 from gitops_infra.plan.promotions import not_available, promotions, release_tags
 from gitops_infra.plan.rulesets import application_rulesets, branch_rulesets, state_rulesets, too_many
 from gitops_infra.topology.application import Application
+from gitops_infra.topology.cluster import TargetCluster
 from gitops_infra.topology.defaults import (
     branch_of,
     identity_of,
@@ -61,6 +63,7 @@ def plan(topology: Topology) -> Plan:
             *not_available(topology.promotions or ()),
         ]
     )
+    clusters = {cluster.name: cluster for cluster in topology.clusters or ()}
     environments = tuple(
         plan_environment(
             wanted,
@@ -69,6 +72,7 @@ def plan(topology: Topology) -> Plan:
             owner_kind=owner_kind,
             price_plan=price_plan,
             known_hosts=tuple(topology.known_hosts or ()),
+            cluster=clusters.get(wanted.cluster or ""),
         )
         for wanted in topology.environments
     )
@@ -151,14 +155,15 @@ def plan_environment(  # noqa: PLR0913 - what a component is told, by keyword
     owner_kind: OwnerKind = OwnerKind.ORGANIZATION,
     price_plan: PricePlan,
     known_hosts: tuple[str, ...] = (),
+    cluster: TargetCluster | None = None,
 ) -> Environment:
-    """One environment, end to end. Raises TopologyError with the codes of `plan`."""
+    """One environment, end to end. `cluster` is the one that it names.
+
+    Raises TopologyError with the codes of `plan`.
+    """
     _refuse(_problems(environment, application, owner_kind, price_plan))
     kind = kind_of(environment) or EnvironmentKind.PRODUCTION
-    allow_destroy = environment.allow_destroy
-    if allow_destroy is None:
-        allow_destroy = kind is not EnvironmentKind.PRODUCTION
-    retain = bool(environment.adopt) or not allow_destroy
+    retain = is_retained(environment)
     key = credential(environment, application, owner)
     isolation = environment.isolation or Isolation.REPOSITORY
     branch, holder = branch_of(environment), state_repository_of(application.name, environment)
@@ -182,6 +187,7 @@ def plan_environment(  # noqa: PLR0913 - what a component is told, by keyword
         credential=key,
         policy=deployment_policy(environment, application, price_plan),
         manifests=environment.manifests or f"deploy/{identity_of(environment)}",
+        delivery=delivery(environment, application, owner, cluster, known_hosts),
         repository=None if holder is None else f"{owner}/{holder}",
         rulesets=guards,
         former=None if branch is None else _former_place(environment, application, owner, branch, retain=retain),
@@ -192,6 +198,14 @@ def plan_environment(  # noqa: PLR0913 - what a component is told, by keyword
         retired=bool(environment.retired),
         retain=retain,
     )
+
+
+def is_retained(environment: WantedEnvironment) -> bool:
+    """Whether destroy keeps the environment: production and what was adopted, unless the topology says otherwise."""
+    allow_destroy = environment.allow_destroy
+    if allow_destroy is None:
+        allow_destroy = (kind_of(environment) or EnvironmentKind.PRODUCTION) is not EnvironmentKind.PRODUCTION
+    return bool(environment.adopt) or not allow_destroy
 
 
 def _former_place(

@@ -218,6 +218,76 @@ class Credential:
 
 
 @dataclass(frozen=True)
+class PolicyRule:
+    """What a role allows: verbs on kinds of objects (plural names) of some API groups; the empty one is the core's."""
+
+    groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """The place of one environment in a cluster: a namespace, and who may change what is in it."""
+
+    cluster: str
+    namespace: str
+    service_account: str
+    """Whom the agent impersonates when it applies the branch."""
+    labels: Mapping[str, str]
+    rules: tuple[PolicyRule, ...] = ()
+    """Of a Role; empty where a ClusterRole is bound."""
+    cluster_role: str | None = None
+    made: bool = True
+    """Whether the namespace is made here; False: it is there, and stays."""
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """An object in the tenant's namespace that must be healthy."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ReadKey:
+    """A read-only deploy key, by which one agent reads one repository."""
+
+    repository: str
+    """`owner/name`."""
+    title: str
+    generation: int = 1
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How an agent in a cluster follows the environment's branch."""
+
+    tenant: Tenant
+    name: str
+    """Of the agent's objects in the namespace."""
+    url: str
+    """Where the branch is read over SSH: `ssh://git@host:port/owner/name.git`."""
+    branch: str
+    path: str
+    """Folder of the manifests in the branch."""
+    key: ReadKey
+    known_hosts: tuple[str, ...]
+    """Host key lines of that server."""
+    poll_seconds: int
+    timeout_seconds: int
+    wait: bool
+    prune: bool
+    health_checks: tuple[HealthCheck, ...] = ()
+    signed_by: tuple[str, ...] = ()
+    """OpenPGP public keys; empty: signatures are not looked at."""
+    receiver_url: str | None = None
+    """Address of the cluster's webhook receivers; None: the branch is polled only."""
+
+
+@dataclass(frozen=True)
 class FormerPlace:
     """Where an environment's branch was before its isolation changed: kept, and moved by nobody."""
 
@@ -248,6 +318,8 @@ class Environment:
     """Rulesets of the branch where it is in the application's repository."""
     former: FormerPlace | None = None
     """Where the branch was before the isolation changed, until that is forgotten."""
+    delivery: Delivery | None = None
+    """None: no cluster follows the branch."""
     formerly: str | None = None
     """Name before it was renamed."""
     paths: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """Which resources of the provider a plan becomes: kind by kind, counted."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from gitops_infra.plan.model import CredentialKind, Environment, Plan, Repository
+from gitops_infra.plan.model import CredentialKind, Delivery, Environment, Plan, Repository
 
 
 class ResourceKind(StrEnum):
@@ -24,14 +24,39 @@ class ResourceKind(StrEnum):
     VARIABLE = "ActionsEnvironmentVariable"
     SECRET = "ActionsEnvironmentSecret"  # noqa: S105 - as above
     DEPLOY_KEY = "RepositoryDeployKey"
+    WEBHOOK = "RepositoryWebhook"
     KEY_PAIR = "PrivateKey"
     """Made on the machine that runs `pulumi up`: no call."""
+    NAMESPACE = "Namespace"
+    SERVICE_ACCOUNT = "ServiceAccount"
+    ROLE = "Role"
+    ROLE_BINDING = "RoleBinding"
+    CLUSTER_SECRET = "Secret"  # noqa: S105 - as above
+    GIT_REPOSITORY = "GitRepository"
+    KUSTOMIZATION = "Kustomization"
+    RECEIVER = "Receiver"
+    """The last eight are in a cluster: no call to the forge."""
 
     @property
     def token(self) -> str:
         """The type by which Pulumi's state knows it: `github:index/repository:Repository`."""
+        if self in IN_CLUSTER:
+            return f"kubernetes:{IN_CLUSTER[self]}:{self.value}"
         module = "tls" if self is ResourceKind.KEY_PAIR else "github"
         return f"{module}:index/{self.value[0].lower()}{self.value[1:]}:{self.value}"
+
+
+IN_CLUSTER: Mapping[ResourceKind, str] = {
+    ResourceKind.NAMESPACE: "core/v1",
+    ResourceKind.SERVICE_ACCOUNT: "core/v1",
+    ResourceKind.CLUSTER_SECRET: "core/v1",
+    ResourceKind.ROLE: "rbac.authorization.k8s.io/v1",
+    ResourceKind.ROLE_BINDING: "rbac.authorization.k8s.io/v1",
+    ResourceKind.GIT_REPOSITORY: "source.toolkit.fluxcd.io/v1",
+    ResourceKind.KUSTOMIZATION: "kustomize.toolkit.fluxcd.io/v1",
+    ResourceKind.RECEIVER: "notification.toolkit.fluxcd.io/v1",
+}
+"""Kinds of objects in a cluster, with their API version as Pulumi's types have it."""
 
 
 def resources(plan: Plan) -> Counter[ResourceKind]:
@@ -70,6 +95,8 @@ def _of_environments(plan: Plan) -> Iterator[ResourceKind]:
         yield from (ResourceKind.VARIABLE for _ in environment.variables)
         yield from (ResourceKind.SECRET for _ in environment.secrets)
         yield from _of_credential(environment)
+        if environment.delivery is not None:
+            yield from _of_delivery(environment.delivery)
 
 
 def _of_credential(environment: Environment) -> Iterator[ResourceKind]:
@@ -78,3 +105,18 @@ def _of_credential(environment: Environment) -> Iterator[ResourceKind]:
     yield ResourceKind.SECRET
     if environment.credential.kind is CredentialKind.DEPLOY_KEY:
         yield from (ResourceKind.KEY_PAIR, ResourceKind.DEPLOY_KEY)
+
+
+def _of_delivery(delivery: Delivery) -> Iterator[ResourceKind]:
+    tenant = delivery.tenant
+    if tenant.made:
+        yield ResourceKind.NAMESPACE
+    if tenant.rules:
+        yield ResourceKind.ROLE
+    yield from (ResourceKind.SERVICE_ACCOUNT, ResourceKind.ROLE_BINDING)
+    yield from (ResourceKind.KEY_PAIR, ResourceKind.DEPLOY_KEY, ResourceKind.CLUSTER_SECRET)
+    yield from (ResourceKind.GIT_REPOSITORY, ResourceKind.KUSTOMIZATION)
+    if delivery.signed_by:
+        yield ResourceKind.CLUSTER_SECRET
+    if delivery.receiver_url is not None:
+        yield from (ResourceKind.KEY_PAIR, ResourceKind.CLUSTER_SECRET, ResourceKind.RECEIVER, ResourceKind.WEBHOOK)

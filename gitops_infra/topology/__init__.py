@@ -1,6 +1,7 @@
 """What users write: one typed topology of plain values. No Pulumi, and no I/O but `load`."""
 
 from gitops_infra.topology.application import Application, Grant, Label
+from gitops_infra.topology.cluster import HealthCheck, Permission, Sync, TargetCluster
 from gitops_infra.topology.environment import Environment, Reviewer
 from gitops_infra.topology.load import load
 from gitops_infra.topology.problems import Problem, TopologyError
@@ -8,6 +9,8 @@ from gitops_infra.topology.promotion import Promotion
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import check, validate, validate_model
 from gitops_infra.topology.vocabulary import (
+    Agent,
+    AgentInstall,
     EnvironmentKind,
     Forge,
     Isolation,
@@ -21,21 +24,27 @@ from gitops_infra.topology.vocabulary import (
 )
 
 __all__ = [
+    "Agent",
+    "AgentInstall",
     "Application",
     "Environment",
     "EnvironmentKind",
     "Forge",
     "Grant",
+    "HealthCheck",
     "Isolation",
     "Label",
     "Method",
     "OwnerKind",
+    "Permission",
     "PricePlan",
     "Problem",
     "Promotion",
     "Protection",
     "RepositoryRole",
     "Reviewer",
+    "Sync",
+    "TargetCluster",
     "Topology",
     "TopologyError",
     "Trigger",

@@ -1,5 +1,6 @@
 """What an environment means where the topology leaves something out."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -44,6 +45,20 @@ def state_repository_of(application: str, environment: Environment) -> str | Non
     if environment.isolation is not Isolation.REPOSITORY:
         return application
     return state_repository_name(application, environment)
+
+
+def namespace_of(application: str, environment: Environment) -> str:
+    """The Kubernetes namespace that the environment has or would have, for one repository of the application."""
+    made = f"{application}-{identity_of(environment)}".lower()
+    return environment.namespace or re.sub(r"[^a-z0-9]+", "-", made).strip("-")
+
+
+GITHUB_COM = "github.com"
+
+
+def forge_host(known_hosts: Sequence[str]) -> str:
+    """`host`, or `[host]:port`, of the forge's SSH server: the first one whose key is pinned, else github.com."""
+    return known_hosts[0].split(" ")[0].split(",")[0] if known_hosts else GITHUB_COM
 
 
 def per_repository(topology: Topology) -> tuple[Topology, ...]:

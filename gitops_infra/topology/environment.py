@@ -2,6 +2,7 @@
 
 from typing import Optional
 
+from gitops_infra.topology.cluster import Sync
 from gitops_infra.topology.model import Model
 from gitops_infra.topology.vocabulary import EnvironmentKind, Isolation, Visibility
 
@@ -63,6 +64,12 @@ class Environment(Model):
     """Delay before a deployment starts, 0 to 43,200 minutes."""
     manifests: Optional[str] = None
     """Folder of this environment's manifests in the application repository. Default `deploy/<name>`."""
+    cluster: Optional[str] = None
+    """Name of the cluster in which an agent follows the branch. Default: none, CI deploys."""
+    namespace: Optional[str] = None
+    """Kubernetes namespace there. Default `<application>-<name>`."""
+    sync: Optional[Sync] = None
+    """How the agent applies the branch. Needs a `cluster`."""
     paths: Optional[list[str]] = None
     """Folders of a monorepo: only a change below one of them starts a promotion by itself. Default: any change. Without
     `promotions`, environments with the same folders follow each other."""

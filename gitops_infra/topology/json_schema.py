@@ -14,7 +14,7 @@ SCHEMA_FILE = "stack.schema.json"
 """Name of the schema beside the stack files."""
 _EXTENDS_MEANING = (
     "File that this topology is laid over, from the folder of `Pulumi.yaml`. Mappings merge; environments, "
-    "repositories and promotions merge by `name` or `target`; null removes; anything else replaces."
+    "repositories, clusters and promotions merge by `name` or `target`; null removes; anything else replaces."
 )
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """First line of a stack file in the same folder: editors with a YAML language server check it while typing."""
@@ -23,6 +23,7 @@ _LOGIN = {"pattern": names.LOGIN_PATTERN, "maxLength": 39}
 _TEAM = {"pattern": names.TEAM_PATTERN, "maxLength": 100}
 _REPOSITORY = {"pattern": names.REPOSITORY_NAME_PATTERN, "maxLength": names.MAX_REPOSITORY_NAME}
 _ENVIRONMENT = {"pattern": names.ENVIRONMENT_NAME_PATTERN, "maxLength": names.MAX_ENVIRONMENT_NAME}
+_KEY = {"pattern": names.CONFIGURATION_KEY_PATTERN, "maxLength": names.MAX_VARIABLE_NAME}
 _FOLDER = {"pattern": names.FOLDER_PATTERN, "maxLength": names.MAX_BRANCH}
 
 PATTERNS: dict[tuple[str, str], dict[str, Any]] = {
@@ -40,7 +41,11 @@ PATTERNS: dict[tuple[str, str], dict[str, Any]] = {
     ("Reviewer", "team"): _TEAM,
     ("Reviewer", "user"): _LOGIN,
     ("Writer", "user"): _LOGIN,
-    ("Writer", "key"): {"pattern": names.CONFIGURATION_KEY_PATTERN, "maxLength": names.MAX_VARIABLE_NAME},
+    ("Writer", "key"): _KEY,
+    ("Environment", "cluster"): _ENVIRONMENT,
+    ("Environment", "namespace"): {"pattern": names.NAMESPACE_PATTERN, "maxLength": names.MAX_NAMESPACE},
+    ("TargetCluster", "name"): _ENVIRONMENT,
+    ("TargetCluster", "kubeconfig"): _KEY,
     ("Promotion", "tags"): {"pattern": names.TAG_PATTERN},
 }
 """What an editor can check of a text, or of every text of a list.
@@ -131,7 +136,8 @@ def _extending(topology: dict[str, Any], definitions: dict[str, Any]) -> dict[st
         "environments": {"items": {"properties": {"writer": {"required": definitions["Writer"].pop("required")}}}},
     }
     properties = {EXTENDS: {"type": "string", "description": _EXTENDS_MEANING}, **topology.pop("properties")}
-    _part(properties["repositories"], "array")["items"]["required"] = ["name"]
+    for named in ("repositories", "clusters"):
+        _part(properties[named], "array")["items"]["required"] = ["name"]
     return {
         **topology,
         "properties": properties,

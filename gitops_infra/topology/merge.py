@@ -6,7 +6,12 @@ from typing import Any
 
 from gitops_infra.topology.problems import inside
 
-MERGED_BY: Mapping[str, str] = {"environments": "name", "repositories": "name", "promotions": "target"}
+MERGED_BY: Mapping[str, str] = {
+    "environments": "name",
+    "repositories": "name",
+    "clusters": "name",
+    "promotions": "target",
+}
 """Lists of a topology whose entries are merged, and by which of their keys. Every other list is replaced."""
 
 

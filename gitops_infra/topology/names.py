@@ -221,6 +221,101 @@ _CONFIGURATION_KEY = (
     ),
 )
 
+MAX_NAMESPACE = 63
+NAMESPACE_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+_NAMESPACE = (
+    _EMPTY,
+    _too_long(MAX_NAMESPACE, "Shorten it, or set `namespace`: Kubernetes allows 63 characters"),
+    _Row(r"\A(default|kube-.*)\Z", "is Kubernetes' own", "Choose another name"),
+    _Row(r"\Aflux-system\Z", "is the agent's own", "Choose another name"),
+    _Row(
+        rf"\A(?!{NAMESPACE_PATTERN[1:-1]}\Z)",
+        "is no Kubernetes name",
+        "Use lower-case letters, digits and `-` inside",
+    ),
+)
+
+_KIND = (_EMPTY, _Row(r"\A(?![A-Z][A-Za-z0-9]{0,62}\Z)", "is no kind of object", "Write it as `Deployment`"))
+_API_VERSION = (
+    _EMPTY,
+    _Row(
+        r"\A(?!([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?\Z)",
+        "is no API version",
+        "Write it as `apps/v1`, or `v1` for the core group",
+    ),
+)
+_API_GROUP = (
+    _Row(r"\A\*\Z", "is every API group", "Name the groups: RBAC objects would be among them"),
+    _Row(
+        r"\Arbac\.authorization\.k8s\.io\Z", "holds RBAC objects", "Bind roles outside: an agent cannot widen its own"
+    ),
+    _Row(
+        r"\A(?!([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?\Z)",
+        "is no API group",
+        "Write it as `apps`, or `''` for the core group",
+    ),
+)
+_API_RESOURCE = (
+    _EMPTY,
+    _Row(r"\A\*\Z", "is every kind of object", "Name the kinds, in the plural"),
+    _Row(
+        r"\A(?![a-z][a-z0-9]*(/[a-z]+)?\Z)", "is no kind of object", "Write the plural in small letters, as `secrets`"
+    ),
+)
+_API_VERB = (
+    _EMPTY,
+    _Row(r"\A\*\Z", "is every verb", "Name them, such as `get` and `patch`"),
+    _Row(r"\A(?![a-z]+\Z)", "is no verb", "Write it as `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`"),
+    _Row(r"\A(bind|escalate|impersonate)\Z", "gives the rights of others", "Leave it out"),
+)
+_OBJECT = (
+    _EMPTY,
+    _too_long(253),
+    _Row(
+        r"\A(?![a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z)",
+        "is no Kubernetes name",
+        "Use lower-case letters, digits, `-` and `.`",
+    ),
+)
+_ROLE = (
+    _EMPTY,
+    _too_long(253),
+    _Row(
+        r"\Acluster-admin\Z",
+        "may do everything in the namespace, also give rights to others",
+        "Use `permissions`, or a ClusterRole such as `edit`",
+    ),
+    _Row(r"\A(?![A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?\Z)", "is no name of a ClusterRole", "Give its name alone"),
+)
+_CONTEXT = (_EMPTY, _too_long(253), _CONTROL)
+_RECEIVER = (
+    _EMPTY,
+    _too_long(500),
+    _Row(r"\A(?!https?://)", "is no address", "Write it as `https://flux.example.com`"),
+    _Row(
+        r"\Ahttp://(?!(127\.0\.0\.1|localhost|\[::1\])[:/]|(127\.0\.0\.1|localhost|\[::1\])\Z)",
+        "is not encrypted",
+        "Use `https://`: the address tells where to send a webhook",
+    ),
+    _Row(r"@", "holds a user or password", "Leave it out: the webhook is signed"),
+    _Row(r"[?#]", "holds a query or fragment", "Leave it out: the path of the receiver is added"),
+    _Row(
+        r"\A(?!https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?\Z)",
+        "is no address",
+        "Write it as `https://flux.example.com`",
+    ),
+)
+_PUBLIC_KEY = (
+    _EMPTY,
+    _too_long(48_000),
+    _Row(r"PRIVATE KEY", "is a private key", "Revoke it, and give the public one"),
+    _Row(
+        r"(?s)\A(?!\s*-----BEGIN PGP PUBLIC KEY BLOCK-----\s.*-----END PGP PUBLIC KEY BLOCK-----\s*\Z)",
+        "is no OpenPGP public key",
+        "Give what `gpg --export --armor` prints",
+    ),
+)
+
 _CODE_OWNER = (
     _EMPTY,
     _Row(r"\A[^@]", "does not begin with `@`", "Write `@login` or `@organisation/team`"),
@@ -274,6 +369,17 @@ label_description = _check(_LABEL_DESCRIPTION, "Description of an issue label.")
 folder = _check(_FOLDER, "Folder inside a repository, without slash at either end.")
 tag_pattern = _check(_TAGS, "Pattern of release tags.")
 configuration_key = _check(_CONFIGURATION_KEY, "Key of a value in the stack's configuration.")
+namespace = _check(_NAMESPACE, "Kubernetes namespace.")
+kind = _check(_KIND, "Kind of a Kubernetes object.")
+api_version = _check(_API_VERSION, "API version of a Kubernetes object, with its group.")
+api_group = _check(_API_GROUP, "API group of a rule; empty is the core group.")
+api_resource = _check(_API_RESOURCE, "Plural name of a kind in a rule.")
+api_verb = _check(_API_VERB, "Verb of a rule.")
+object_name = _check(_OBJECT, "Name of a Kubernetes object.")
+cluster_role = _check(_ROLE, "Name of a ClusterRole.")
+context = _check(_CONTEXT, "Context of a kubeconfig.")
+receiver_url = _check(_RECEIVER, "Address of the agent's webhook receivers.")
+public_key = _check(_PUBLIC_KEY, "OpenPGP public key in ASCII armour.")
 code_owner = _check(_CODE_OWNER, "Owner in a CODEOWNERS file.")
 action_pattern = _check(_ACTION, "Pattern of actions that may run.")
 check_name = _check(_CHECK, "Name of a status check.")

@@ -3,6 +3,7 @@
 from typing import Optional
 
 from gitops_infra.topology.application import Application
+from gitops_infra.topology.cluster import TargetCluster
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.model import Model
 from gitops_infra.topology.promotion import Promotion
@@ -22,6 +23,8 @@ class Topology(Model):
     """At least one: where the application is deployed to."""
     repositories: Optional[list[Application]] = None
     """Further repositories of the application. Each has a branch and a credential of its own in every environment."""
+    clusters: Optional[list[TargetCluster]] = None
+    """Clusters that environments are delivered to. An environment without one is deployed by CI alone."""
     promotions: Optional[list[Promotion]] = None
     """Default: environments follow each other as listed. The first staging takes the default branch by itself, each
     other one and every production what the staging before runs, by approval; in a monorepo among the same `paths`."""

@@ -8,17 +8,25 @@ from pydantic import BaseModel, ValidationError
 
 from gitops_infra.topology.draft import draft, skip_unreadable
 from gitops_infra.topology.problems import ROOT, Problem, TopologyError, in_order
-from gitops_infra.topology.rules import application, collection, environments, isolation, promotions
+from gitops_infra.topology.rules import application, clusters, collection, environments, isolation, promotions
 from gitops_infra.topology.rules.values import value_problems
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.translate import called, problems_of
 
 M = TypeVar("M", bound=BaseModel)
 
-RULES: tuple[Callable[[Topology], Iterator[Problem]], ...] = (*collection.RULES, *promotions.RULES)
+RULES: tuple[Callable[[Topology], Iterator[Problem]], ...] = (
+    *collection.RULES,
+    *promotions.RULES,
+    *clusters.RULES,
+)
 """Rules over the whole topology."""
 EACH_REPOSITORY = application.RULES
-EACH_ENVIRONMENT = (*environments.EACH_ENVIRONMENT, *isolation.EACH_ENVIRONMENT)
+EACH_ENVIRONMENT = (
+    *environments.EACH_ENVIRONMENT,
+    *isolation.EACH_ENVIRONMENT,
+    *clusters.EACH_ENVIRONMENT,
+)
 EACH_PROMOTION = promotions.EACH_PROMOTION
 
 

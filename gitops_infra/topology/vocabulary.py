@@ -82,6 +82,25 @@ class Method(StrEnum):
     RETAG = "retag"
 
 
+class Agent(StrEnum):
+    """What follows an environment's branch in a cluster."""
+
+    FLUX = "flux"
+    ARGO_CD = "argocd"
+    GITLAB_AGENT = "gitlab_agent"
+
+
+class AgentInstall(StrEnum):
+    """Where the agent of a cluster comes from.
+
+    `existing`: it runs there already. `helm`: its community chart. `operator`: a FluxInstance, for Flux Operator.
+    """
+
+    EXISTING = "existing"
+    HELM = "helm"
+    OPERATOR = "operator"
+
+
 class Protection(StrEnum):
     """One safeguard of an environment, as `enforcement` names it in `requested` and `achieved`."""
 

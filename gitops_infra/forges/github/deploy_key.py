@@ -52,6 +52,8 @@ class NewKey:
     ssh_url: pulumi.Output[str | None] | None = None
     """Where the key must open the repository before an older one is revoked; None: not tried."""
     known_hosts: tuple[str, ...] = ()
+    read_only: bool = False
+    """True: it reads the repository and can change nothing in it."""
 
 
 def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialChildren:
@@ -61,9 +63,17 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
     new key, tries it, then updates the secret in place, and only then are the old ones deleted. A key that does not
     open the repository ends the update there, with the old one in use.
     """
+    key_pair, deploy_key = made(place, key)
+    private_key: pulumi.Output[str] = pulumi.Output.secret(key_pair.private_key_openssh)
+    # Last: whoever reads the secret holds a key that works.
+    secret = _secret(place, "secret", where, private_key, deploy_key, hooks=_proof(place, key, private_key))
+    return CredentialChildren(key_pair, deploy_key, secret)
+
+
+def made(place: Placement, key: NewKey) -> tuple[tls.PrivateKey, github.RepositoryDeployKey]:
+    """A new key pair and its public half on the repository. Both names carry the generation."""
     suffix = f"{key.prefix}key-g{key.generation}"
     key_pair = tls.PrivateKey(place.child(suffix), algorithm=ALGORITHM, opts=place.at_once())
-    private_key: pulumi.Output[str] = pulumi.Output.secret(key_pair.private_key_openssh)
     # A state repository may stay when the application's is deleted: a key that went with the latter would still work.
     there = place if key.hosted else place.within(None)
     deploy_key = github.RepositoryDeployKey(
@@ -72,12 +82,10 @@ def credential(place: Placement, where: SecretPlace, key: NewKey) -> CredentialC
         title=key.title,
         # None where `pulumi up --target` leaves the pair out.
         key=key_pair.public_key_openssh.apply(lambda text: text and text.strip()),
-        read_only=False,
+        read_only=key.read_only,
         opts=there.revoked(),
     )
-    # Last: whoever reads the secret holds a key that works.
-    secret = _secret(place, "secret", where, private_key, deploy_key, hooks=_proof(place, key, private_key))
-    return CredentialChildren(key_pair, deploy_key, secret)
+    return key_pair, deploy_key
 
 
 def given(place: Placement, where: SecretPlace, private_key: pulumi.Input[str]) -> CredentialChildren:

@@ -8,12 +8,13 @@ from pydantic import BaseModel
 
 from gitops_infra.topology import names
 from gitops_infra.topology.application import Application, Grant, Label
+from gitops_infra.topology.cluster import HealthCheck, Permission, Sync, TargetCluster
 from gitops_infra.topology.environment import Environment, Reviewer, Writer
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.promotion import Promotion
 from gitops_infra.topology.secret_shapes import looks_random, secret_shape, shown
 from gitops_infra.topology.topology import Topology
-from gitops_infra.topology.vocabulary import Forge, Method, Trigger
+from gitops_infra.topology.vocabulary import Agent, Forge, Method, Trigger
 
 Key = tuple[type[BaseModel], str]
 Parts = tuple[str | int, ...]
@@ -64,6 +65,20 @@ NAMES: Mapping[Key, Name] = {
     (Writer, "key"): Name("value", "bad-configuration-key", names.configuration_key, show=False),
     (Environment, "variables"): Name("value", "bad-variable-value", names.variable_value, show=False),
     (Environment, "secrets"): Name("value", "bad-configuration-key", names.configuration_key, show=False),
+    (Environment, "cluster"): Name("cluster", "bad-cluster-name", names.environment_name),
+    (Environment, "namespace"): Name("namespace", "bad-namespace", names.namespace),
+    (TargetCluster, "name"): Name("cluster", "bad-cluster-name", names.environment_name),
+    (TargetCluster, "kubeconfig"): Name("value", "bad-configuration-key", names.configuration_key, show=False),
+    (TargetCluster, "context"): Name("context", "bad-context", names.context),
+    (TargetCluster, "receiver_url"): Name("address", "bad-receiver-url", names.receiver_url, show=False),
+    (Permission, "resources"): Name("kind of object", "bad-permission", names.api_resource),
+    (Permission, "groups"): Name("API group", "bad-permission", names.api_group),
+    (Permission, "verbs"): Name("verb", "bad-permission", names.api_verb),
+    (HealthCheck, "api_version"): Name("API version", "bad-health-check", names.api_version),
+    (HealthCheck, "kind"): Name("kind", "bad-health-check", names.kind),
+    (HealthCheck, "name"): Name("object", "bad-health-check", names.object_name),
+    (Sync, "cluster_role"): Name("ClusterRole", "bad-cluster-role", names.cluster_role),
+    (Sync, "signed_by"): Name("key", "bad-public-key", names.public_key, show=False),
     (Promotion, "tags"): Name("tag pattern", "bad-tag-pattern", names.tag_pattern),
 }
 
@@ -77,6 +92,9 @@ RANGES: Mapping[Key, Range] = {
     (Application, "required_reviews"): Range(1, 6, " approvals"),
     (Environment, "wait_minutes"): Range(0, 43_200, " minutes (30 days)"),
     (Environment, "generation"): Range(1, 1_000_000, ", one more for each rotation"),
+    (Sync, "poll_seconds"): Range(10, 3_600, " seconds"),
+    (Sync, "timeout_seconds"): Range(30, 3_600, " seconds"),
+    (Sync, "generation"): Range(1, 1_000_000, ", one more for each rotation"),
     (Reviewer, "id"): Range(1, 2**53 - 1, " as numeric id"),
     (Writer, "id"): Range(1, 2**53 - 1, " as numeric id"),
     (Writer, "app"): Range(1, 2**53 - 1, " as App id"),
@@ -84,6 +102,10 @@ RANGES: Mapping[Key, Range] = {
 
 NOT_AVAILABLE: Mapping[Key, Mapping[StrEnum, str]] = {
     (Topology, "forge"): {Forge.GITLAB: "Use `forge: github`"},
+    (TargetCluster, "agent"): {
+        Agent.ARGO_CD: "Use `agent: flux`",
+        Agent.GITLAB_AGENT: "Use `agent: flux`, which GitLab's own agent works with",
+    },
     (Promotion, "trigger"): {
         Trigger.ON_ITEM_PULL_REQUEST: "Use `on_default_branch`, `on_approval` or `on_release`",
     },
@@ -101,7 +123,7 @@ ONE_OF: Mapping[type[BaseModel], tuple[str, str, str]] = {
 }
 """Models in which exactly one of two keys is given, and the code of the problem."""
 
-SECRET_KEYS: frozenset[Key] = frozenset({(Environment, "secrets"), (Writer, "key")})
+SECRET_KEYS: frozenset[Key] = frozenset({(Environment, "secrets"), (Writer, "key"), (TargetCluster, "kubeconfig")})
 """Texts that name a configuration value: where a generated secret in their place would be a leak."""
 
 

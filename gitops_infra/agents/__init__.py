@@ -1,0 +1,1 @@
+"""Plan -> what an agent in a cluster is told. Pure."""

@@ -1,0 +1,68 @@
+"""Objects of a cluster as resources of pulumi-kubernetes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from gitops_infra.agents.objects import Object
+
+_CLASSES: Mapping[str, Any] = {
+    "Namespace": kubernetes.core.v1.Namespace,
+    "ServiceAccount": kubernetes.core.v1.ServiceAccount,
+    "Secret": kubernetes.core.v1.Secret,
+    "Role": kubernetes.rbac.v1.Role,
+    "RoleBinding": kubernetes.rbac.v1.RoleBinding,
+}
+"""Kinds that Pulumi knows; every other one is a custom resource."""
+
+_ARGUMENTS: Mapping[str, str] = {
+    "automountServiceAccountToken": "automount_service_account_token",
+    "roleRef": "role_ref",
+    "stringData": "string_data",
+}
+
+
+def register(name: str, found: Object, options: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    """The object, registered under its kind. `options` names the provider of its cluster."""
+    cls = _CLASSES.get(found["kind"])
+    if cls is None:
+        made: pulumi.CustomResource = kubernetes.apiextensions.CustomResource(
+            name,
+            api_version=found["apiVersion"],
+            kind=found["kind"],
+            metadata=found["metadata"],
+            spec=found["spec"],
+            opts=options,
+        )
+        return made
+    rest = {_ARGUMENTS.get(key, key): value for key, value in found.items() if key not in {"apiVersion", "kind"}}
+    known: pulumi.CustomResource = cls(name, **rest, opts=options)
+    return known
+
+
+def provider(
+    name: str,
+    parent: pulumi.Resource,
+    *,
+    kubeconfig: pulumi.Input[str] | None,
+    context: str | None,
+) -> kubernetes.Provider:
+    """The provider of one cluster. Without a kubeconfig it is that of `kubectl`."""
+    return kubernetes.Provider(
+        name,
+        # Secret from birth: the provider marks nothing of it.
+        kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+        context=context,
+        opts=pulumi.ResourceOptions(parent=parent, additional_secret_outputs=["kubeconfig"]),
+    )
+
+
+KUBERNETES = "kubernetes:core/v1:Namespace"
+"""A type of the provider's, to ask a resource for the provider that it was given."""
+
+
+def given_provider(resource: pulumi.Resource) -> pulumi.ProviderResource | None:
+    """The provider of a cluster that the caller's options hold, or a parent's."""
+    return resource.get_provider(KUBERNETES)
