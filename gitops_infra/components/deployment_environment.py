@@ -13,7 +13,7 @@ from gitops_infra.components.ci_variables import CiVariables, CiVariablesArgs
 from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs, Hosted
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import In, checked
-from gitops_infra.components.scope import EnvironmentScope, OneEnvironment, check_scope, plan_scope
+from gitops_infra.components.scope import DeliveredScope, EnvironmentScope, OneEnvironment, check_scope, plan_scope
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.environment import environment as register_environment
 from gitops_infra.forges.github.placement import Placement, itself
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gitops_infra.components.cluster import Place
 
 
-class DeploymentEnvironmentArgs(EnvironmentScope):
+class DeploymentEnvironmentArgs(DeliveredScope):
     """Arguments of `DeploymentEnvironment`."""
 
     secrets: Optional[dict[str, In[str]]] = Field(default=None, repr=False)

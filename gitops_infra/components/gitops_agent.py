@@ -12,7 +12,7 @@ from gitops_infra.agents.kubernetes import given_provider, register
 from gitops_infra.agents.objects import Object, metadata
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import In, checked, decided
-from gitops_infra.components.scope import EnvironmentScope, check_scope
+from gitops_infra.components.scope import DeliveredScope, check_scope
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.deploy_key import ALGORITHM, NewKey, made
 from gitops_infra.forges.github.placement import Placement, itself
@@ -23,7 +23,7 @@ from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.vocabulary import OwnerKind
 
 
-class GitOpsAgentArgs(EnvironmentScope):
+class GitOpsAgentArgs(DeliveredScope):
     """Arguments of `GitOpsAgent`."""
 
     repository: Optional[In[str]] = None

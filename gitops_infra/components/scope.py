@@ -32,6 +32,11 @@ class EnvironmentScope(Args):
     """The environment."""
     owner_kind: Optional[OwnerKind] = OwnerKind.ORGANIZATION
     """Default: an organisation."""
+
+
+class DeliveredScope(EnvironmentScope):
+    """One environment of one application, and where it runs."""
+
     cluster: Optional[TargetCluster] = None
     """The cluster that the environment names."""
 
@@ -74,12 +79,17 @@ def plan_scope(args: EnvironmentScope, *, default_branch_protected: bool = False
 
 
 def _topology(args: EnvironmentScope) -> Topology:
+    cluster = args.cluster if isinstance(args, DeliveredScope) else None
+    environment = args.environment
+    if not isinstance(args, DeliveredScope):
+        # Where it runs is somebody else's to say.
+        environment = environment.model_copy(update={"cluster": None, "namespace": None, "sync": None})
     return Topology(
         owner=args.owner,
         owner_kind=args.owner_kind,
         github_plan=args.github_plan,
         application=args.application,
-        environments=[args.environment],
-        clusters=[args.cluster] if args.cluster else None,
+        environments=[environment],
+        clusters=[cluster] if cluster else None,
         promotions=[],
     )
