@@ -126,7 +126,8 @@ class _Registrar:
             opts=self.place.at_once(),
         )
         # A random text that is kept in the state alone: nobody ever sees the key that it is made of.
-        token: Output[str] = Output.secret(pair.private_key_pem).apply(_digest)
+        pem: Output[str] = Output.secret(pair.private_key_pem)
+        token = pem.apply(_digest)
         secret = self._secret(
             "webhook-secret", flux.webhook_secret_name(delivery), {"token": token}, self.place.options()
         )
