@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-PLUGINS = {"tls": "gitops_infra.sandbox.plugins.tls", "python": "gitops_infra.sandbox.plugins.language_python"}
+PLUGINS = {
+    "kubernetes": "gitops_infra.sandbox.plugins.kubernetes.provider",
+    "python": "gitops_infra.sandbox.plugins.language_python",
+    "tls": "gitops_infra.sandbox.plugins.tls",
+}
 
 
 def main() -> None:

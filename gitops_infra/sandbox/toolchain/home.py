@@ -3,6 +3,7 @@
     bin/pulumi                                                    the CLI
     bin/pulumi-language-python                                    our language host, unless the CLI brings its own
     plugins/resource-github-v6.15.0/pulumi-resource-github        the bridge of the upstream provider
+    plugins/resource-kubernetes-v4.34.2/pulumi-resource-kubernetes    our plugin
     plugins/resource-tls-v5.6.2/pulumi-resource-tls               our plugin
 
 Plugins of ours carry official names, so they must never reach the user's own PULUMI_HOME.
@@ -29,9 +30,11 @@ from gitops_infra.sandbox.toolchain.recipes import GITHUB_PROVIDER, PULUMI
 
 MINIMUM_PULUMI = (3, 250)
 LANGUAGE_HOST = "pulumi-language-python"
+OUR_PROVIDERS = ("kubernetes", "tls")
+"""Providers that are plugins of ours, each in the version of its SDK package."""
 _SCRATCH = ".making-"
 _HOUR = 3600
-_LAYOUT = "1"
+_LAYOUT = "2"
 """Raised when the content of a home changes for other reasons than its inputs."""
 
 _LAUNCHER = '#!/bin/sh\nexec {python} -P -m gitops_infra.sandbox.plugins.start {plugin} "$@"\n'
@@ -117,7 +120,7 @@ def prepare_home(progress: Progress | None = None, cache: Cache | None = None) -
     if cli is None:
         cli = Cli(paths[PULUMI.name], PULUMI.version, "built", has_language_host=False)
     provider = paths[GITHUB_PROVIDER.name]
-    versions = {name: wheel_version(f"pulumi-{name}") for name in ("github", "tls")}
+    versions = {name: wheel_version(f"pulumi-{name}") for name in ("github", *OUR_PROVIDERS)}
     target = cache.homes / _key(cli, provider, versions)
     if not target.is_dir():
         cache.homes.mkdir(parents=True, exist_ok=True)
@@ -156,9 +159,10 @@ def _fill(root: Path, cli: Cli, provider: Path, versions: dict[str, str]) -> Non
     github = plugins / f"resource-github-v{versions['github']}"
     github.mkdir(parents=True)
     (github / GITHUB_PROVIDER.binary).symlink_to(provider)
-    tls = plugins / f"resource-tls-v{versions['tls']}"
-    tls.mkdir()
-    _launch(tls / "pulumi-resource-tls", "tls")
+    for name in OUR_PROVIDERS:
+        folder = plugins / f"resource-{name}-v{versions[name]}"
+        folder.mkdir()
+        _launch(folder / f"pulumi-resource-{name}", name)
 
 
 def _launch(path: Path, plugin: str) -> None:

@@ -17,6 +17,7 @@ from gitops_infra.sandbox.toolchain.failure import ToolError
 from gitops_infra.sandbox.toolchain.home import find_cli, prepare_home
 
 GITHUB = f"plugins/resource-github-v{version('pulumi-github')}/pulumi-resource-github"
+KUBERNETES = f"plugins/resource-kubernetes-v{version('pulumi-kubernetes')}/pulumi-resource-kubernetes"
 TLS = f"plugins/resource-tls-v{version('pulumi-tls')}/pulumi-resource-tls"
 
 
@@ -46,18 +47,18 @@ def content(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
 
 
-def test_a_home_holds_the_cli_our_language_host_and_the_two_plugins(cache: Cache) -> None:
+def test_a_home_holds_the_cli_our_language_host_and_the_plugins(cache: Cache) -> None:
     home = prepare_home(cache=cache)
-    assert content(home.root) == {"bin/pulumi", "bin/pulumi-language-python", GITHUB, TLS}
+    assert content(home.root) == {"bin/pulumi", "bin/pulumi-language-python", GITHUB, KUBERNETES, TLS}
     assert not (home.root / "bin" / "pulumi").is_symlink()  # the engine looks beside the resolved path
-    assert sys.executable in (home.root / TLS).read_text()
+    assert all(sys.executable in (home.root / plugin).read_text() for plugin in (KUBERNETES, TLS))
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
 
 
 def test_a_cli_with_its_own_language_host_keeps_it(cache: Cache, program: Callable[[str, str], Path]) -> None:
     program("pulumi-language-python", "")
     home = prepare_home(cache=cache)
-    assert content(home.root) == {"bin/pulumi", GITHUB, TLS}
+    assert content(home.root) == {"bin/pulumi", GITHUB, KUBERNETES, TLS}
     assert (home.root / "bin" / "pulumi").is_symlink()
 
 
