@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gitops_infra.sandbox.toolchain.cache import Cache
+from gitops_infra.sandbox.toolchain.cache import FILES, Cache
 from gitops_infra.sandbox.toolchain.failure import ToolError
 from gitops_infra.sandbox.toolchain.go import Go, find_go, install_go
 from gitops_infra.sandbox.toolchain.progress import Progress, Silent
-from gitops_infra.sandbox.toolchain.recipes import RECIPES, Recipe
+from gitops_infra.sandbox.toolchain.recipes import RECIPES, ModuleFiles, Recipe
 
 FREE_GIGABYTES = 8
 """Go's module and build caches need about 7 GB while building; they are removed afterwards."""
@@ -81,7 +81,18 @@ def override(recipe: Recipe) -> Path | None:
             f"{recipe.variable} names {named}, which is not a program",
             f"Correct it, or unset {recipe.variable} to have {recipe.name} {recipe.version} built",
         )
+    if recipe.files and not files_of(path).is_dir():
+        raise ToolError(
+            recipe.name,
+            f"{recipe.variable} names {named}, beside which there is no folder `{FILES}`",
+            f"Put {', '.join(f'{wanted.pattern} of {wanted.module}' for wanted in recipe.files)} there, or unset it",
+        )
     return path.absolute()
+
+
+def files_of(binary: Path) -> Path:
+    """The folder of what a recipe's `files` are, beside its binary; they keep their paths in the module."""
+    return binary.parent / FILES
 
 
 def explain(output: str, recipe: Recipe) -> str:
@@ -144,14 +155,42 @@ def _compile(recipe: Recipe, go: Go, cache: Cache, progress: Progress, lock: int
         with progress.step(title, recipe.minutes * 60) as tick:
             code, tail = _run(command, recipe.module, go.environment(cache.build), tick, lock)
             if code != 0 or not binary.is_file():
-                lines = "\n".join(f"  {line}" for line in tail) or "  (Go wrote nothing)"
-                raise ToolError(
-                    f"{recipe.name} {recipe.version}",
-                    f"go {recipe.command[0]} failed (exit code {code}, Go {go.release}):\n{lines}\n",
-                    explain("\n".join(tail), recipe),
-                )
+                raise _failed(recipe, go, recipe.command[0], code, tail)
+            for wanted in recipe.files:
+                _keep(wanted, recipe, go, cache, files_of(binary))
 
     return cache.store(recipe, go, make)
+
+
+def _failed(recipe: Recipe, go: Go, word: str, code: int, tail: list[str]) -> ToolError:
+    lines = "\n".join(f"  {line}" for line in tail) or "  (Go wrote nothing)"
+    return ToolError(
+        f"{recipe.name} {recipe.version}",
+        f"go {word} failed (exit code {code}, Go {go.release}):\n{lines}\n",
+        explain("\n".join(tail), recipe),
+    )
+
+
+def _keep(wanted: ModuleFiles, recipe: Recipe, go: Go, cache: Cache, folder: Path) -> None:
+    """Copies files of a module, which the build has just fetched, out of Go's cache."""
+    done = subprocess.run(
+        [str(go.command), "list", "-m", "-f", "{{.Dir}}", wanted.module],
+        cwd=recipe.module,
+        env=go.environment(cache.build),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    source = Path(done.stdout.strip())
+    found = sorted(source.glob(wanted.pattern)) if done.returncode == 0 and done.stdout.strip() else []
+    if not found:
+        tail = done.stderr.strip().splitlines() or [f"{wanted.module} has no {wanted.pattern}"]
+        raise _failed(recipe, go, "list", done.returncode, tail)
+    for path in found:
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())  # not its mode: the module cache is read-only
 
 
 def _run(

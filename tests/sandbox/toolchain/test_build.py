@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from gitops_infra.sandbox.toolchain import build
-from gitops_infra.sandbox.toolchain.build import ensure, explain
+from gitops_infra.sandbox.toolchain.build import ensure, explain, files_of
 from gitops_infra.sandbox.toolchain.cache import Cache
 from gitops_infra.sandbox.toolchain.failure import ToolError
 from gitops_infra.sandbox.toolchain.go import find_go
-from gitops_infra.sandbox.toolchain.recipes import GITHUB_PROVIDER, PULUMI, Recipe
+from gitops_infra.sandbox.toolchain.recipes import GITHUB_PROVIDER, PULUMI, ModuleFiles, Recipe
 
 GOOD = "out.write_text('#!/bin/sh\\necho built\\n')\n"
 ENSURE = """
@@ -229,3 +229,54 @@ def test_a_password_in_a_proxy_address_is_not_shown(
         ensure("tool", cache=Cache(tmp_path / "c"), recipes={"tool": recipe})
     assert "hunter2" not in str(caught.value)
     assert "https://***@proxy.invalid/x: 407" in str(caught.value)
+
+
+KEPT = ModuleFiles("sandbox/tool", "crds/*.yaml")
+
+
+@pytest.fixture
+def with_files(recipe: Recipe) -> Recipe:
+    """A program that needs two files of a module, which Go keeps read-only."""
+    (recipe.module / "crds").mkdir()
+    for name in ("one", "two"):
+        path = recipe.module / "crds" / f"{name}.yaml"
+        path.write_text(f"name: {name}\n")
+        path.chmod(0o444)
+    return replace(recipe, files=(KEPT,))
+
+
+def test_files_of_a_module_are_kept_beside_the_binary(tmp_path: Path, recipe: Recipe, with_files: Recipe) -> None:
+    if find_go() is None:
+        pytest.skip("no Go 1.26 on PATH or in this environment")
+    assert with_files.inputs() != recipe.inputs()
+    cache = Cache(tmp_path / "cache")
+    path = ensure("tool", cache=cache, recipes={"tool": with_files})["tool"]
+    assert {file.name: file.read_text() for file in (files_of(path) / "crds").iterdir()} == {
+        "one.yaml": "name: one\n",
+        "two.yaml": "name: two\n",
+    }
+    assert cache.find(with_files, find_go()) == path
+    (files_of(path) / "crds" / "one.yaml").unlink()
+    assert cache.find(with_files, find_go()) is None, "an incomplete folder counts as nothing"
+    assert ensure("tool", cache=cache, recipes={"tool": with_files}) == {"tool": path}
+    assert (files_of(path) / "crds" / "one.yaml").exists()
+
+
+def test_a_module_without_the_files_is_told(tmp_path: Path, recipe: Recipe) -> None:
+    if find_go() is None:
+        pytest.skip("no Go 1.26 on PATH or in this environment")
+    with pytest.raises(ToolError, match=r"sandbox/tool has no crds/\*\.yaml"):
+        ensure("tool", cache=Cache(tmp_path / "cache"), recipes={"tool": replace(recipe, files=(KEPT,))})
+
+
+def test_a_named_binary_needs_the_files_too(
+    tmp_path: Path, with_files: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = tmp_path / "tool"
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("GITOPS_INFRA_TOOL_TOOL", str(binary))
+    with pytest.raises(ToolError, match="beside which there is no folder `files`"):
+        ensure("tool", cache=Cache(tmp_path / "cache"), recipes={"tool": with_files})
+    files_of(binary).mkdir()
+    assert ensure("tool", cache=Cache(tmp_path / "cache"), recipes={"tool": with_files}) == {"tool": binary}
