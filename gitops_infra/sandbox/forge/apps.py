@@ -42,6 +42,7 @@ PERMISSIONS = frozenset(
         "packages",
         "pages",
         "pull_requests",
+        "repository_hooks",
         "secrets",
         "statuses",
         "variables",

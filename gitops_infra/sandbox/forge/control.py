@@ -35,6 +35,11 @@ METHODS = (
     "add_team",
     "add_repository",
     "grant",
+    "add_webhook",
+    "webhook_deliveries",
+    "wait_for_deliveries",
+    "drop_deliveries",
+    "dropped_deliveries",
     "token",
     "approve_token",
     "app",
@@ -111,7 +116,7 @@ class Control:
             return Response(200, {"result": packed(getattr(self._sandbox, body["method"])(*positional, **named))})
         except Refusal as refusal:
             return Response(422, {"message": ": ".join([refusal.message.rstrip("."), *map(_text, refusal.errors)])})
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, TimeoutError) as error:
             return Response(422, {"message": str(error)})
 
     def _unpacked(self, value: Any) -> Any:

@@ -38,6 +38,7 @@ PROVISIONER_PERMISSIONS = {
     "issues": "write",
     "members": "read",
     "metadata": "read",
+    "repository_hooks": "write",
     "workflows": "write",
 }
 """Of the App that `pulumi up` should act as: a deploy key made by a personal token dies with it."""

@@ -39,6 +39,8 @@ ROLE_FOR: Mapping[tuple[str, str], Role] = {
     ("secrets", "write"): Role.WRITE,
     ("variables", "read"): Role.WRITE,
     ("variables", "write"): Role.WRITE,
+    ("repository_hooks", "read"): Role.ADMIN,
+    ("repository_hooks", "write"): Role.ADMIN,
     ("administration", "read"): Role.ADMIN,
     ("administration", "write"): Role.ADMIN,
 }

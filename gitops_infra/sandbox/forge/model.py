@@ -305,6 +305,52 @@ class Repository:
 
 
 @dataclass
+class Webhook:
+    """A webhook of a repository: where and how the forge tells of which events."""
+
+    id: int
+    repository_id: int
+    url: str
+    content_type: str
+    """`json` or `form`."""
+    insecure_ssl: str
+    """`0`: the receiver's certificate is checked; `1`: it is not."""
+    events: list[str]
+    """`*`: all."""
+    active: bool
+    created_at: float
+    updated_at: float
+    secret: str = field(default="", repr=False)
+    """Key of the signatures; never given back. Empty: none."""
+
+
+@dataclass
+class HookDelivery:
+    """One attempt to tell a webhook of an event, and what came of it."""
+
+    id: int
+    hook_id: int
+    repository_id: int
+    guid: str
+    """Of the event: the same in all hooks that were told of it, and in redeliveries."""
+    event: str
+    delivered_at: float
+    redelivery: bool
+    duration: float
+    """Seconds."""
+    status: str
+    """`OK`, or what went wrong."""
+    status_code: int
+    """The receiver's; 0 when nothing was sent to it."""
+    url: str
+    request_headers: dict[str, str]
+    payload: str
+    """JSON text, as it was signed."""
+    response_headers: dict[str, str]
+    response_payload: str
+
+
+@dataclass
 class Deployment:
     """A CI job that asked for an environment and waits, runs or was refused."""
 

@@ -12,7 +12,17 @@ from gitops_infra.sandbox.forge.responses import Refusal, invalid
 from gitops_infra.sandbox.forge.store import Store
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-OWNED = ("deploy_keys", "rulesets", "environments", "pull_requests", "statuses", "deployments", "pushes")
+OWNED = (
+    "deploy_keys",
+    "rulesets",
+    "environments",
+    "pull_requests",
+    "statuses",
+    "deployments",
+    "pushes",
+    "webhooks",
+    "hook_deliveries",
+)
 """Views of the store whose records belong to one repository and go with it."""
 
 

@@ -38,6 +38,9 @@ GRAPHQL_PATHS = frozenset({"/api/graphql", "/graphql"})
 NEEDS_PUSH = frozenset({"contents", "secrets", "variables", "environments", "issues", "statuses", "deployments"})
 """Permissions whose lack GitHub words as missing push access; the others need an administrator."""
 
+HIDDEN = frozenset({"repository_hooks"})
+"""Permissions without which people learn not even that there is something to ask for: 404."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -202,11 +205,13 @@ def _is(value: Any, wanted: type | tuple[type, ...]) -> bool:
 
 def _forbidden(identity: Identity, permission: str) -> Refusal:
     if identity.kind is IdentityKind.ANONYMOUS:
-        return Refusal(401, "Requires authentication")
+        return not_found() if permission in HIDDEN else Refusal(401, "Requires authentication")
     if identity.integration:
         return Refusal(403, "Resource not accessible by integration")
     if identity.permissions is not None:
         return Refusal(403, "Resource not accessible by personal access token")
+    if permission in HIDDEN:
+        return not_found()
     if permission in NEEDS_PUSH:
         return Refusal(403, "Must have push access to repository")
     return Refusal(403, "Must have admin rights to Repository.")

@@ -16,6 +16,9 @@ INCLUDES: Mapping[str, tuple[str, ...]] = {
     "admin:public_key": ("write:public_key",),
     "write:public_key": ("read:public_key",),
     "read:public_key": (),
+    "admin:repo_hook": ("write:repo_hook",),
+    "write:repo_hook": ("read:repo_hook",),
+    "read:repo_hook": (),
     "user": ("read:user", "user:email", "user:follow"),
     "read:user": (),
     "user:email": (),
@@ -26,7 +29,7 @@ INCLUDES: Mapping[str, tuple[str, ...]] = {
     "repo:invite": (),
     "security_events": (),
 }
-ALL_SCOPES = ("admin:org", "admin:public_key", "delete_repo", "repo", "user", "workflow")
+ALL_SCOPES = ("admin:org", "admin:public_key", "admin:repo_hook", "delete_repo", "repo", "user", "workflow")
 """What a classic token has when nobody chose: the widest of each family."""
 
 NARROW = {"statuses": "repo:status", "deployments": "repo_deployment"}
@@ -48,7 +51,9 @@ def allowed_in_repository(scopes: Collection[str] | None, permission: str, level
         return includes(scopes, "workflow")
     wanted = ["repo", *(["public_repo"] if public else []), *([NARROW[permission]] if permission in NARROW else [])]
     if permission == "metadata":
-        wanted += NARROW.values()
+        wanted += [*NARROW.values(), "read:repo_hook"]
+    if permission == "repository_hooks":
+        wanted.append(f"{level}:repo_hook")
     return any(includes(scopes, scope) for scope in wanted)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from gitops_infra.sandbox.forge import certificates, jobs, pulls
 from gitops_infra.sandbox.forge.git.service import GitService
 from gitops_infra.sandbox.forge.graphql import endpoint as graphql
+from gitops_infra.sandbox.forge.hookshot import Hookshot
 from gitops_infra.sandbox.forge.http_app import DROP_CONNECTION, HttpApp
 from gitops_infra.sandbox.forge.identity import of_user
 from gitops_infra.sandbox.forge.ledger import RecordedRequest
@@ -27,6 +28,7 @@ from gitops_infra.sandbox.forge.router import API_PREFIX, Endpoints, Request, Ro
 from gitops_infra.sandbox.forge.seed import Seeding
 from gitops_infra.sandbox.forge.store import Store
 from gitops_infra.sandbox.forge.trouble import Trouble
+from gitops_infra.sandbox.forge.webhook_control import WebhookControl
 
 __all__ = ["DROP_CONNECTION", "RecordedRequest", "Sandbox"]
 
@@ -35,7 +37,7 @@ STEERING_PATH = "/_sandbox/"
 """Below it is what `control` answers; it is let finish when ports are closed for a while."""
 
 
-class Sandbox(Seeding, Trouble):
+class Sandbox(Seeding, Trouble, WebhookControl):
     """A stand-in for GitHub that enforces what it is told. A context manager; ready when `start` returns.
 
     Without `directory` it keeps its state in a temporary folder that goes with it; with one, the next `Sandbox` over
@@ -70,6 +72,7 @@ class Sandbox(Seeding, Trouble):
         """The line of a known_hosts file that pins the SSH server."""
         self._ports = (http_port, ssh_port, tls_port if tls else None)
         self._git = GitService(self.store)
+        self._hookshot = Hookshot(self.store, lambda: self.router.endpoints)
         self._app = HttpApp(
             self.router, Site(self.store, (app_pages.PAGES, overview.PAGES, repository.PAGES)), self._git.asgi
         )
@@ -128,6 +131,7 @@ class Sandbox(Seeding, Trouble):
         self.known_hosts = self._git.known_hosts_line(HOST, self.ssh_port)
         key = " ".join(self.known_hosts.split()[1:3])
         self.router.endpoints = Endpoints(self.url, HOST, self.ssh_port, (key,))
+        self._hookshot.start()
         try:
             await self._open()
             started.set()
@@ -138,6 +142,7 @@ class Sandbox(Seeding, Trouble):
                 task.cancel()
             await asyncio.gather(*(listener.stop() for listener in self._listeners))
             await self._git.stop()
+            await self._hookshot.stop()
 
     def stop(self) -> None:
         """Ends the service and closes the state; a temporary directory is removed. Stopping twice is allowed."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gitops_infra.sandbox.forge.model import (
     DeployKey,
     Deployment,
     EnvironmentRecord,
+    HookDelivery,
     Installation,
     ManifestCode,
     PullRequest,
@@ -31,6 +33,7 @@ from gitops_infra.sandbox.forge.model import (
     Team,
     Token,
     UserKey,
+    Webhook,
 )
 from gitops_infra.sandbox.forge.record_codec import decode, encode
 from gitops_infra.sandbox.forge.store_views import Views
@@ -55,6 +58,8 @@ KINDS: Mapping[type, str] = {
     Repository: "repository",
     Deployment: "deployment",
     PushRecord: "push",
+    Webhook: "webhook",
+    HookDelivery: "hook_delivery",
 }
 FORMAT = 2
 """Of the records on disk; kept in SQLite's `user_version`. A store of another format is refused, not misread."""
@@ -91,6 +96,8 @@ class Store(Views):
         self._depth = 0
         self._touched: dict[int, str] = {}
         self._after_commit: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[Any], None]] = []
+        """Called with what is announced, while the store is locked: to take note and return at once."""
         self._records: dict[str, dict[int, Any]] = {kind: {} for kind in RECORD_TYPES}
         self._token_ids: dict[str, int] = {}
         self._load()
@@ -177,6 +184,11 @@ class Store(Views):
         """Runs `callback` once the transaction is on disk, never when it is rolled back: for removing files."""
         with self.transaction():
             self._after_commit.append(callback)
+
+    def announce(self, event: Any) -> None:
+        """Tells the listeners of an event once the transaction is on disk, never when it is rolled back."""
+        for listener in self.listeners:
+            self.after_commit(partial(listener, event))
 
     def add(self, record: Any) -> None:
         """Remembers a new record. Raises ValueError when its id is taken."""

@@ -11,6 +11,7 @@ from gitops_infra.sandbox.forge.model import (
     DeployKey,
     Deployment,
     EnvironmentRecord,
+    HookDelivery,
     Installation,
     ManifestCode,
     PullRequest,
@@ -21,6 +22,7 @@ from gitops_infra.sandbox.forge.model import (
     Team,
     Token,
     UserKey,
+    Webhook,
 )
 
 
@@ -115,6 +117,16 @@ class Views:
         """Every evaluated ref update, refused ones too."""
         return MappingProxyType(self._records["push"])
 
+    @property
+    def webhooks(self) -> Mapping[int, Webhook]:
+        """Webhooks of all repositories."""
+        return MappingProxyType(self._records["webhook"])
+
+    @property
+    def hook_deliveries(self) -> Mapping[int, HookDelivery]:
+        """What became of the last deliveries of all webhooks."""
+        return MappingProxyType(self._records["hook_delivery"])
+
     # Reading: by name, and what belongs to a repository in the order it was made
 
     def account(self, login: str) -> Account | None:
@@ -203,6 +215,14 @@ class Views:
     def pushes_of(self, repository: Repository) -> list[PushRecord]:
         """Evaluated updates of the repository's refs."""
         return _of(self.pushes, repository)
+
+    def webhooks_of(self, repository: Repository) -> list[Webhook]:
+        """The repository's webhooks, inactive ones too."""
+        return _of(self.webhooks, repository)
+
+    def deliveries_of(self, hook: Webhook) -> list[HookDelivery]:
+        """The webhook's last deliveries, oldest first."""
+        return [found for _, found in sorted(self.hook_deliveries.items()) if found.hook_id == hook.id]
 
 
 def _of(records: Mapping[int, _OwnedRecord], repository: Repository) -> list[_OwnedRecord]:

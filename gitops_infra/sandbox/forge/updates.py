@@ -10,6 +10,7 @@ from gitops_infra.sandbox.forge.identity import Identity
 from gitops_infra.sandbox.forge.model import PullRequest, Repository
 from gitops_infra.sandbox.forge.rulesets import governing
 from gitops_infra.sandbox.forge.store import Store
+from gitops_infra.sandbox.forge.webhooks import announce_push
 
 HEADS = "refs/heads/"
 
@@ -55,7 +56,7 @@ def not_made(store: Store, repository: Repository, update: RefUpdate, reason: st
 
 
 def after_push(store: Store, repository: Repository, identity: Identity, updates: Sequence[RefUpdate]) -> None:
-    """Remembers what follows from ref updates that were made: default branch, pull requests.
+    """Remembers what follows from ref updates that were made: default branch, pull requests, webhooks to be told.
 
     The first branch pushed to an empty repository becomes its default branch, unless the one that is set came along.
     Open pull requests learn of new heads, and are closed with their branches.
@@ -68,6 +69,7 @@ def after_push(store: Store, repository: Repository, identity: Identity, updates
             for pull in store.pull_requests_of(repository):
                 if pull.state == "open":
                     _follow(store, git, repository, identity, pull, update)
+        announce_push(store, repository, identity, updates)
 
 
 def _first_branch(store: Store, git: BareRepository, repository: Repository, updates: Sequence[RefUpdate]) -> None:

@@ -31,7 +31,7 @@ def token(forge: Sandbox, client: Client) -> Callable[..., httpx.Client]:
 @pytest.mark.parametrize(
     ("scopes", "header"),
     [
-        (None, "admin:org, admin:public_key, delete_repo, repo, user, workflow"),
+        (None, "admin:org, admin:public_key, admin:repo_hook, delete_repo, repo, user, workflow"),
         (["workflow", "repo"], "repo, workflow"),
         ([], ""),
     ],
