@@ -25,7 +25,7 @@ _TAKEN_OVER = frozenset(
 )
 _OWN = frozenset({CREATOR, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"})
 # A namespace or a definition made at the same time may be a moment away. The official provider waits up to 31 s.
-_PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
+_PAUSES = (0.25, 0.5, 1.0, 2.0)
 
 
 class UnseenError(Exception):

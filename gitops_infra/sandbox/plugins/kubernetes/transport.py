@@ -122,12 +122,12 @@ def _why(error: Exception) -> str:
     """The short cause: urllib3 wraps the reason of the system in three layers of its own."""
     reason = getattr(error, "reason", None)
     cause: BaseException = reason if isinstance(reason, BaseException) else error
-    if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
-        return "connection timed out"
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return "no such host"
     while cause.__cause__ is not None:
         cause = cause.__cause__
+    if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
+        return "connection timed out"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     return str(cause)
