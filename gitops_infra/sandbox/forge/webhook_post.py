@@ -27,21 +27,14 @@ class Answer:
     payload: str = ""
 
 
-async def post(
-    url: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    verify: bool,
-    timeout: float = TIMEOUT,  # noqa: ASYNC109
-) -> Answer:
+async def post(url: str, headers: Mapping[str, str], body: bytes, *, verify: bool) -> Answer:
     """Sends the body and gives the answer; never raises for what the receiver does. Redirects are not followed."""
     parts = urlsplit(url)
     addresses = loopback(parts.hostname or "")
     if not addresses:
         return Answer(LOOPBACK_ONLY, 0)
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(TIMEOUT):
             return await _exchange(parts, addresses, headers, body, verify=verify)
     except TimeoutError:
         return Answer("timed out", 504)

@@ -12,6 +12,8 @@ from gitops_infra.sandbox.client import Clone, TokenCredential
 from gitops_infra.sandbox.forge.jobs import JobGrant
 from gitops_infra.sandbox.forge.server import Sandbox
 
+from .conftest import Receiver
+
 SHOP = "acme/shop"
 Connect = Callable[..., github.Github]
 
@@ -123,6 +125,31 @@ def test_a_pull_request_is_opened_reviewed_and_merged(
     assert [review.state for review in pull.get_reviews()] == ["APPROVED"]
     assert pull.merge(merge_method="squash").merged
     assert shop.get_pull(1).merged
+
+
+def test_a_webhook_is_made_changed_told_and_removed(forge: Sandbox, shop: Repository, receiver: Receiver) -> None:
+    config = {"url": receiver.url, "content_type": "json", "secret": "s", "insecure_ssl": "0"}
+    hook = shop.create_hook("web", config, ["push"], active=True)
+    forge.wait_for_deliveries()
+    assert [(each.id, each.events, each.config["secret"]) for each in shop.get_hooks()] == [
+        (hook.id, ["push"], "********")
+    ]
+    shop.create_git_ref("refs/heads/topic", shop.get_branch("main").commit.sha)
+    hook.ping()
+    hook.test()
+    forge.wait_for_deliveries()
+    assert [each.event for each in receiver.got] == ["ping", "push", "ping", "push"]
+    deliveries = list(shop.get_hook_deliveries(hook.id))
+    assert [(each.event, each.status) for each in deliveries] == [("push", "OK"), ("ping", "OK")] * 2
+    found = shop.get_hook_delivery(hook.id, deliveries[0].id)
+    assert found.request.payload["ref"] == "refs/heads/topic"
+    hook.edit("web", config, add_events=["create"], active=False)
+    assert (hook.events, hook.active, hook.last_response.code) == (["create", "push"], False, 200)
+    with pytest.raises(github.GithubException) as refused:
+        shop.create_hook("web", config, ["push"])
+    assert refused.value.data["errors"][0]["message"] == "Hook already exists on this repository"
+    hook.delete()
+    assert list(shop.get_hooks()) == []
 
 
 def test_it_hears_of_limits(forge: Sandbox, connect: Connect) -> None:
