@@ -23,6 +23,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "RepositoryFile": ("TestAccGithubRepositoryFile",),
     "RepositoryRuleset": ("TestAccGithubRepositoryRuleset",),
     "RepositoryVulnerabilityAlerts": ("TestAccGithubRepositoryVulnerabilityAlerts",),
+    "RepositoryWebhook": ("TestAccGithubRepositoryWebhook",),
     "TeamRepository": ("TestAccGithubTeamRepository", "TestAccGithubTeamRepositoryArchivedRepo"),
     "WorkflowRepositoryPermissions": ("TestAccGithubWorkflowRepositoryPermissions",),
     "get_rest_api": ("TestAccGithubRestApiDataSource",),
