@@ -16,7 +16,8 @@ VARIABLES = (
 def test_every_part_has_a_line_and_nothing_is_made(tmp_path: Path) -> None:
     findings = examine(Cache(tmp_path / "c"))
     assert [finding.program for finding in findings] == [
-        "python", "git", "ssh", "pulumi", "github provider", "clusters", "tls provider", "kubernetes provider", "language host", "go", "cache",
+        "python", "git", "ssh", "pulumi", "github provider", "clusters",
+        "kubernetes provider", "tls provider", "language host", "go", "cache",
     ]  # fmt: skip
     assert not (tmp_path / "c").exists()
 
