@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.secret_shapes import shown
 
@@ -17,23 +14,33 @@ def problem(text: str, context: str | None, where: str, remedy: str) -> Problem 
 
 
 def _reason(text: str, context: str | None) -> str | None:
+    # Not everybody has a cluster, and whoever has none does not need it.
+    from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
     try:
         data = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):  # the last two: a date that is none, a thousand brackets
         return "the kubeconfig is no YAML"
     if not isinstance(data, Mapping):
         return "the kubeconfig is no mapping: a whole file belongs here, not its path"
     chosen = context or data.get("current-context")
     if not chosen:
         return "the kubeconfig has no `current-context`, and no `context` is given"
+    # Its own choice is a value of the file; only what the topology says is shown.
+    which = f"context {shown(context)}" if context else "the `current-context`"
     found = _inside(data, "contexts", chosen, "context")
     if not found:
-        return f"the kubeconfig has no context {shown(str(chosen))}"
+        return (
+            f"the kubeconfig has no context {shown(context)}"
+            if context
+            else "the kubeconfig has no such context as its `current-context`"
+        )
     server = _inside(data, "clusters", found.get("cluster"), "cluster").get("server")
     if not str(server).startswith(("https://", "http://")):
-        return f"context {shown(str(chosen))} of the kubeconfig leads to no cluster with a `server`"
+        return f"{which} of the kubeconfig leads to no cluster with a `server`"
     known = _inside(data, "users", found.get("user"), "user")
-    return None if known else f"context {shown(str(chosen))} of the kubeconfig names no user that it has"
+    return None if known else f"{which} of the kubeconfig names no user that it has"
 
 
 def _inside(data: Mapping[str, Any], kind: str, name: object, key: str) -> Mapping[str, Any]:

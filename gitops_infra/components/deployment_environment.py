@@ -34,8 +34,6 @@ class DeploymentEnvironmentArgs(DeliveredScope):
 
     secrets: Optional[dict[str, In[str]]] = Field(default=None, repr=False)
     """Values of the environment's secrets and of its writer's key, by the configuration key that names them."""
-    known_hosts: Optional[list[str]] = None
-    """Host key lines of the forge's SSH server, for any server but github.com, whose key is known."""
     kubeconfig: Optional[In[str]] = Field(default=None, repr=False)
     """Kubeconfig of the cluster. Default: the Kubernetes provider of `opts.providers`, else what `kubectl` uses."""
     default_branch_protected: Optional[bool] = False
@@ -175,7 +173,14 @@ def check_secrets(args: DeploymentEnvironmentArgs) -> tuple[Problem, ...]:
     if key and key not in given and args.kubeconfig is None:
         return (*found, not_given("cluster.kubeconfig", key))
     where = "kubeconfig" if args.kubeconfig is not None else "cluster.kubeconfig"
-    return (*found, *bad_kubeconfig(args.kubeconfig or given.get(key or ""), args.cluster, where))
+    return (*found, *bad_kubeconfig(_kubeconfig(args), args.cluster, where))
+
+
+def _kubeconfig(args: DeploymentEnvironmentArgs) -> Any:
+    # An empty one is wrong: in its place would come the cluster that `kubectl` happens to use.
+    if args.kubeconfig is not None or args.cluster is None:
+        return args.kubeconfig
+    return (args.secrets or {}).get(args.cluster.kubeconfig or "")
 
 
 def bad_kubeconfig(text: object, cluster: TargetCluster, where: str) -> tuple[Problem, ...]:
@@ -240,7 +245,7 @@ def _agent(
                 owner=args.owner,
                 cluster=args.cluster,
                 tenants=[],
-                kubeconfig=args.kubeconfig or (args.secrets or {}).get(args.cluster.kubeconfig or ""),
+                kubeconfig=_kubeconfig(args),
             ),
             place.nested(),
             _tenants={key: (delivery.tenant, plan.retain)},

@@ -214,7 +214,9 @@ def _places(place: Placement, args: GitOpsTopologyArgs, plans: tuple[Plan, ...],
 
 
 def _kubeconfig(args: GitOpsTopologyArgs, cluster: TargetCluster) -> Any:
-    return (args.kubeconfigs or {}).get(cluster.name) or (args.secrets or {}).get(cluster.kubeconfig or "")
+    # An empty one is wrong: in its place would come the cluster that `kubectl` happens to use.
+    given = (args.kubeconfigs or {}).get(cluster.name)
+    return (args.secrets or {}).get(cluster.kubeconfig or "") if given is None else given
 
 
 def access_report(plan: Plan) -> dict[str, Any]:

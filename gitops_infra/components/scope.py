@@ -1,5 +1,6 @@
 """What the components of one environment are told about it, and what the plan makes of that."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Optional
 
@@ -39,6 +40,8 @@ class DeliveredScope(EnvironmentScope):
 
     cluster: Optional[TargetCluster] = None
     """The cluster that the environment names."""
+    known_hosts: Optional[list[str]] = None
+    """Host key lines of the forge's SSH server, for any server but github.com, whose key is known."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class OneEnvironment:
 def check_scope(args: EnvironmentScope) -> tuple[Problem, ...]:
     """What is wrong with the environment, by the rules of a topology that has no other."""
     return tuple(
-        replace(problem, where=problem.where.replace("environments[0]", "environment", 1))
+        replace(problem, where=re.sub(r"^(environment|cluster)s\[0\]", r"\1", problem.where))
         for problem in check(_topology(args))
     )
 
@@ -79,9 +82,10 @@ def plan_scope(args: EnvironmentScope, *, default_branch_protected: bool = False
 
 
 def _topology(args: EnvironmentScope) -> Topology:
-    cluster = args.cluster if isinstance(args, DeliveredScope) else None
+    delivered = args if isinstance(args, DeliveredScope) else None
+    cluster = delivered.cluster if delivered else None
     environment = args.environment
-    if not isinstance(args, DeliveredScope):
+    if delivered is None:
         # Where it runs is somebody else's to say.
         environment = environment.model_copy(update={"cluster": None, "namespace": None, "sync": None})
     return Topology(
@@ -91,5 +95,6 @@ def _topology(args: EnvironmentScope) -> Topology:
         application=args.application,
         environments=[environment],
         clusters=[cluster] if cluster else None,
+        known_hosts=delivered.known_hosts if delivered else None,
         promotions=[],
     )
