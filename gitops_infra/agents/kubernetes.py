@@ -1,6 +1,6 @@
 """Objects of a cluster as resources of pulumi-kubernetes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -66,3 +66,13 @@ KUBERNETES = "kubernetes:core/v1:Namespace"
 def given_provider(resource: pulumi.Resource) -> pulumi.ProviderResource | None:
     """The provider of a cluster that the caller's options hold, or a parent's."""
     return resource.get_provider(KUBERNETES)
+
+
+def provider_in(opts: pulumi.ResourceOptions | None) -> pulumi.ProviderResource | None:
+    """As `given_provider`, of options: where there is no resource yet."""
+    if opts is None:
+        return None
+    given: Any = opts.providers or ()
+    listed = given.values() if isinstance(given, Mapping) else given if isinstance(given, Sequence) else (given,)
+    found = next((each for each in (opts.provider, *listed) if isinstance(each, kubernetes.Provider)), None)
+    return given_provider(opts.parent) if found is None and opts.parent is not None else found

@@ -8,7 +8,7 @@ import pulumi_tls as tls
 from pulumi import Output
 
 from gitops_infra.agents import flux
-from gitops_infra.agents.kubernetes import given_provider, register
+from gitops_infra.agents.kubernetes import provider_in, register
 from gitops_infra.agents.objects import Object, metadata
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import In, checked, decided
@@ -29,8 +29,6 @@ class GitOpsAgentArgs(DeliveredScope):
     repository: Optional[In[str]] = None
     """Name of the repository that holds the branch: `EnvironmentBranch.repository`, so that it exists before the key.
     Default: the name that the environment gives it."""
-    known_hosts: Optional[list[str]] = None
-    """Host key lines of the forge's SSH server, for any server but github.com, whose key is known."""
 
 
 class GitOpsAgent(pulumi.ComponentResource):
@@ -64,14 +62,15 @@ class GitOpsAgent(pulumi.ComponentResource):
         """
         valid = args if _delivery else checked(GitOpsAgentArgs, args, check_scope)
         delivery, retain = (_delivery, _retain) if _delivery else _planned(valid)
-        super().__init__("gitops-infra:index:GitOpsAgent", name, None, itself(opts))
-        place = Placement.of(self, name, opts, retain=retain)
-        cluster = given_provider(self)
+        cluster = provider_in(opts)
         if cluster is None:
             raise ConfigurationError([_no_provider(delivery)])
+        super().__init__("gitops-infra:index:GitOpsAgent", name, None, itself(opts))
+        place = Placement.of(self, name, opts, retain=retain)
         registrar = _Registrar(place, delivery, cluster)
         repository = valid.repository or delivery.key.repository.partition("/")[2]
-        key_pair, source = registrar.source(repository)
+        inside = delivery.key.repository == f"{valid.owner}/{valid.application.name}"
+        key_pair, source = registrar.source(repository, inside=inside)
         kustomization = registrar.agent_object("kustomization", flux.kustomization(delivery), source)
         address = registrar.receiver(repository, source) if delivery.receiver_url else known(None)
         self.retained: tuple[pulumi.CustomResource, ...] = tuple(registrar.kept) if place.retain else ()
@@ -91,11 +90,11 @@ class _Registrar:
         self.kept: list[pulumi.CustomResource] = []
         self._provided = pulumi.ResourceOptions(provider=cluster)
 
-    def source(self, repository: pulumi.Input[str]) -> tuple[tls.PrivateKey, pulumi.CustomResource]:
-        """The key pair, and the source that reads the branch with it."""
+    def source(self, repository: pulumi.Input[str], *, inside: bool) -> tuple[tls.PrivateKey, pulumi.CustomResource]:
+        """The key pair, and the source that reads the branch with it, which may be `inside` the application's."""
         delivery = self.delivery
-        # An environment that moves to another cluster gets another key.
-        prefix = f"read-{delivery.tenant.cluster}-"
+        # Another cluster gets another key. So does a branch that moved: the forge takes a key in one repository only.
+        prefix = f"read-{delivery.tenant.cluster}-{'application-' if inside else ''}"
         wanted = NewKey(repository, delivery.key.title, delivery.key.generation, prefix=prefix, read_only=True)
         key_pair, deploy_key = made(self.place, wanted)
         # Updated in place by a rotation, when the new key is registered; the old one is revoked last.
