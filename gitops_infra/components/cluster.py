@@ -16,12 +16,14 @@ from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.plan.build import is_retained
 from gitops_infra.plan.delivery import tenant
 from gitops_infra.plan.model import Tenant
+from gitops_infra.topology import names
 from gitops_infra.topology.application import Application
 from gitops_infra.topology.cluster import TargetCluster
 from gitops_infra.topology.defaults import identity_of, namespace_of
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.model import Model
 from gitops_infra.topology.problems import Problem, path
+from gitops_infra.topology.secret_shapes import shown
 
 
 class ClusterTenant(Model):
@@ -147,15 +149,37 @@ def _planned(args: ClusterArgs) -> dict[str, tuple[Tenant, bool]]:
 def _problems(args: ClusterArgs) -> tuple[Problem, ...]:
     found = []
     seen: dict[str, int] = {}
+    keys: dict[str, int] = {}
     for index, each in enumerate(args.tenants):
+        # Of the logical names, in which `/` is `-`.
+        alike = keys.setdefault(tenant_key(each.application, each.environment).replace("/", "-"), index)
+        if alike != index:
+            found.append(
+                Problem(
+                    path("tenants", index),
+                    "duplicate-tenant",
+                    f"it is called as tenants[{alike}] is, application and environment together",
+                    "Leave one out, or rename an environment",
+                )
+            )
         namespace = namespace_of(each.application, each.environment)
+        refusal = names.namespace(namespace)
+        if refusal and each.environment.namespace is None:
+            found.append(
+                Problem(
+                    path("tenants", index, "environment", "namespace"),
+                    "bad-namespace",
+                    f"the namespace would be {shown(namespace)}, which {refusal.reason}",
+                    "Set `namespace`",
+                )
+            )
         first = seen.setdefault(namespace, index)
         if first != index:
             found.append(
                 Problem(
                     path("tenants", index, "environment", "namespace"),
                     "same-namespace",
-                    f"it is in namespace '{namespace}', as tenants[{first}] is",
+                    f"it is in namespace {shown(namespace)}, as tenants[{first}] is",
                     "Give each a namespace of its own",
                 )
             )
