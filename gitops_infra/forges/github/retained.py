@@ -14,6 +14,10 @@ def _file(_: str, resource: github.RepositoryFile) -> pulumi.Output[str]:
     return pulumi.Output.concat(resource.repository, ":", resource.file, ":", resource.branch)
 
 
+def _webhook(_: str, resource: github.RepositoryWebhook) -> pulumi.Output[str]:
+    return pulumi.Output.concat(resource.repository, "/", resource.id)
+
+
 def _alerts(_: str, resource: github.RepositoryVulnerabilityAlerts) -> pulumi.Output[str]:
     # Not its id in the state, which is the repository's number.
     return resource.repository
@@ -24,6 +28,7 @@ IMPORT_ID: dict[type[pulumi.CustomResource], Callable[..., pulumi.Output[str]]] 
     github.RepositoryRuleset: _ruleset,
     github.RepositoryFile: _file,
     github.RepositoryVulnerabilityAlerts: _alerts,
+    github.RepositoryWebhook: _webhook,
 }
 
 
