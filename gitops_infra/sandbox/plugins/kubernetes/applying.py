@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gitops_infra.sandbox.plugins.kubernetes.checkpoint import normal
 from gitops_infra.sandbox.plugins.kubernetes.cluster import Cluster
 from gitops_infra.sandbox.plugins.kubernetes.failures import ApiError, NoMatchError, RefusedError, explained
 from gitops_infra.sandbox.plugins.kubernetes.objects import PATCH_FORCE, Object, is_on, metadata, with_metadata
@@ -26,6 +27,11 @@ _TAKEN_OVER = frozenset(
 _OWN = frozenset({CREATOR, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"})
 # A namespace or a definition made at the same time may be a moment away. The official provider waits up to 31 s.
 _PAUSES = (0.25, 0.5, 1.0, 2.0)
+
+
+_TRIES = 5
+_TEST_FAILED = 422
+"""What an API server answers to a JSON patch whose test does not hold."""
 
 
 class UnseenError(Exception):
@@ -63,6 +69,7 @@ class Writer:
 
     def update(self, desired: Object, manager: str, *, dry_run: bool) -> Object:
         """Changes the live object. Raises ApiError, NoMatchError."""
+        desired = normal(desired)
         live = self._cluster.get(desired)
         if desired["kind"] == "CustomResourceDefinition":
             # As `kubectl replace` does: the versions of a definition are no list that could be merged.
@@ -76,6 +83,7 @@ class Writer:
         return self._cluster.apply(desired, manager, force=force, dry_run=dry_run)
 
     def _create(self, desired: Object, manager: str, *, dry_run: bool) -> Object:
+        desired = normal(desired)
         if self._settings.server_side_apply and self._settings.upsert:
             force = self._force(desired) or dry_run
             return self._cluster.apply(desired, manager, force=force, dry_run=dry_run)
@@ -86,6 +94,16 @@ class Writer:
 
     def _take_over(self, live: Object, manager: str) -> None:
         """Gives `manager` the fields of those whose place it takes; else a field left out later would stay."""
+        for _ in range(_TRIES):
+            try:
+                return self._hand_over(live, manager)
+            except ApiError as error:
+                if error.code != _TEST_FAILED:
+                    raise
+            live = self._cluster.get(live)  # a controller wrote its status in between
+        return self._hand_over(live, manager)
+
+    def _hand_over(self, live: Object, manager: str) -> None:
         entries = metadata(live).get("managedFields") or []
         kept, owned, version = _ownership(entries, manager)
         if owned is None:

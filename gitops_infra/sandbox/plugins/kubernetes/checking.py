@@ -34,7 +34,7 @@ class Checker:
     def check(self, urn: str, news: Values, olds: Values, *, seed: bytes, options: Any) -> dict[str, Any]:
         """The inputs with what is filled in: name, namespace, and marks for the content of Secrets."""
         api_version, kind = tokens.kind(urn, values.opened(news))
-        desired = objects.writable(values.opened(news))
+        desired = {"apiVersion": api_version, "kind": kind, **objects.writable(values.opened(news))}
         before = values.opened(olds)
         if not isinstance(desired.get("metadata", {}), Mapping):
             return dict(news)  # known only after the update, and completed then

@@ -23,7 +23,7 @@ JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 4.0
 _READ_SECONDS = 30.0
 _ERRORS = 400
 _UNAUTHORIZED = 401
