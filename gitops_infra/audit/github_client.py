@@ -48,7 +48,7 @@ def api_url(base_url: str | None) -> str:
         raise BadAddress("the base URL must look like https://github.example.com")
     if parts.username or parts.password:
         raise BadAddress(f"the base URL of {host} has a user name or password in it; pass the token by GITHUB_TOKEN")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise BadAddress(f"http://{host} would send the token in clear text; use https")
     if host in (HOSTED, f"api.{HOSTED}"):
         return f"https://api.{HOSTED}"
@@ -71,10 +71,11 @@ def web_url(base_url: str | None) -> str:
 def direct(url: str) -> dict[str, httpx.BaseTransport | None] | None:
     """The `mounts` of an httpx client that asks this machine without a proxy: one for the outside is no way here."""
     parts = urlsplit(url)
-    return {f"all://{parts.netloc}": None} if _is_loopback(parts.hostname or "") else None
+    return {f"all://{parts.netloc}": None} if is_loopback(parts.hostname or "") else None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine itself."""
     if host == "localhost":
         return True
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gitops_infra.cli import adopt, app_create, demo, plan, preflight, render, resume, sandbox, schema, tools
+from gitops_infra.cli import adopt, app_create, demo, plan, preflight, render, resume, sandbox, schema, status, tools
 from gitops_infra.cli.failure import UserError
 
 
@@ -56,3 +56,4 @@ app.command("preflight")(preflight.preflight_command)
 app.command("render")(render.render_command)
 app.command("resume")(resume.resume_command)
 app.command("schema")(schema.schema_command)
+app.command("status")(status.status_command)

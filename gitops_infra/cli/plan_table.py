@@ -1,49 +1,27 @@
-"""The plan's report as text for a terminal: tables of at most 100 columns, without colour, the same everywhere."""
+"""The plan's report as text for a terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from io import StringIO
 from typing import Any
 
-from rich.box import Box
-from rich.console import Console
-from rich.table import Column, Table
-
-WIDTH = 100
-RULER = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-"""A line of dashes under the head, and nothing else: it can be read in a log and copied."""
+from gitops_infra.cli.text_table import Page
 
 Data = Mapping[str, Any]
 
 
 def tables(report: Data) -> str:
     """The report (`plan.report.report`) as text, with a line feed at its end."""
-    out = StringIO()
-    console = Console(
-        file=out, width=WIDTH, color_system=None, force_terminal=False, markup=False, highlight=False, emoji=False
-    )
+    page = Page()
     owner = report["owner"]
-    console.print(f"{owner['name']}: {owner['kind']}, price plan {owner['price_plan']}")
+    page.line(f"{owner['name']}: {owner['kind']}, price plan {owner['price_plan']}")
     for title, head, rows in _tables(report):
         if rows:
-            _print(console, title, head, rows)
+            page.line(f"\n{title}")
+            page.table(head, rows)
     for title, lines in _lists(report):
-        console.print(f"\n{title}")
+        page.line(f"\n{title}")
         for line in lines:
-            # As a table: its wrapped lines are indented.
-            grid = Table.grid("mark", Column("line", overflow="fold"), padding=(0, 1))
-            grid.add_row(" -", line)
-            console.print(grid)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-def _print(console: Console, title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(box=RULER, pad_edge=False, show_edge=False)
-    for name in head:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(f"\n{title}")
-    console.print(table)
+            page.entry(line)
+    return str(page)
 
 
 def _tables(report: Data) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
