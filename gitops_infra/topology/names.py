@@ -287,7 +287,7 @@ _ROLE = (
     ),
     _Row(r"\A(?![A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?\Z)", "is no name of a ClusterRole", "Give its name alone"),
 )
-_CONTEXT = (_EMPTY, _too_long(253), _CONTROL)
+_CONTEXT = (_EMPTY, _too_long(253), _CONTROL, _TEMPLATE)
 _RECEIVER = (
     _EMPTY,
     _too_long(500),
