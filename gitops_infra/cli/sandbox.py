@@ -13,6 +13,7 @@ from gitops_infra.cli.failure import UserError, clear, extra
 from gitops_infra.topology.vocabulary import Visibility
 
 if TYPE_CHECKING:
+    from gitops_infra.sandbox.cluster.daemon import RunningCluster
     from gitops_infra.sandbox.forge.control import RemoteSandbox
     from gitops_infra.sandbox.forge.daemon import State
 
@@ -41,20 +42,26 @@ def sandbox() -> None:
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913 - one parameter per option
     directory: Directory = None,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
     ssh_port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
     *,
     tls: Annotated[bool, typer.Option("--tls", help="Serve it over TLS too, for clients that insist (`gh`).")] = False,
+    clusters: Annotated[
+        int, typer.Option("--clusters", min=0, max=3, help="Clusters with Flux: staging, production, review.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Start it, or find it running; ready when this returns."""
     with extra("sandbox"):
         from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
+    folder = directory or default_directory()
     with clear(daemon.DaemonError, OSError):
-        state = daemon.up(directory or default_directory(), http_port=http_port, ssh_port=ssh_port, tls=tls)
-    _show(state, as_json=as_json)
+        state = daemon.up(folder, http_port=http_port, ssh_port=ssh_port, tls=tls)
+    if clusters:
+        _start_clusters(folder, clusters)
+    _show(state, _clusters(folder), as_json=as_json)
 
 
 @app.command()
@@ -62,23 +69,26 @@ def status(directory: Directory = None, *, as_json: AsJson = False) -> None:
     """Tell whether it runs, and where. Exit code 1: it does not."""
     with extra("sandbox"):
         from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
-    state = daemon.status(directory or default_directory())
+    folder = directory or default_directory()
+    state, clusters = daemon.status(folder), _clusters(folder)
     if state is None:
         if as_json:
-            typer.echo(json.dumps({"running": False}))
+            typer.echo(json.dumps({"running": False} | _as_json(clusters)))
         raise UserError(NOT_RUNNING)
-    _show(state, as_json=as_json)
+    _show(state, clusters, as_json=as_json)
 
 
 @app.command()
 def reset(directory: Directory = None, *, as_json: AsJson = False) -> None:
     """Forget all that is in it; one that runs starts anew on the same ports."""
     with extra("sandbox"):
-        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
-    with clear(daemon.DaemonError):
-        state = daemon.reset(directory or default_directory())
+        from gitops_infra.sandbox.cluster.failure import ClusterError  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - as above
+    folder = directory or default_directory()
+    with clear(daemon.DaemonError, ClusterError):
+        state = daemon.reset(folder)
     if state is not None:
-        _show(state, as_json=as_json)
+        _show(state, _clusters(folder), as_json=as_json)
     elif as_json:
         typer.echo(json.dumps({"running": False}))
     else:
@@ -89,8 +99,9 @@ def reset(directory: Directory = None, *, as_json: AsJson = False) -> None:
 def down(directory: Directory = None) -> None:
     """Stop it. Its state stays for the next `up`."""
     with extra("sandbox"):
-        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - an extra
-    with clear(daemon.DaemonError):
+        from gitops_infra.sandbox.cluster.failure import ClusterError  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.forge import daemon  # noqa: PLC0415 - as above
+    with clear(daemon.DaemonError, ClusterError):
         stopped = daemon.down(directory or default_directory())
     typer.echo("the sandbox forge is stopped" if stopped else "the sandbox forge did not run")
 
@@ -176,14 +187,43 @@ def _remote(directory: Path | None) -> "RemoteSandbox":
     return RemoteSandbox(state.url, state.control_token)
 
 
-def _show(state: "State", *, as_json: bool) -> None:
+def _start_clusters(directory: Path, number: int) -> None:
+    """What has to be built is built here and not in the daemon: here somebody looks at the progress."""
+    with extra("sandbox"):
+        from gitops_infra.sandbox.cluster import daemon  # noqa: PLC0415 - an extra
+        from gitops_infra.sandbox.cluster.failure import ClusterError  # noqa: PLC0415 - as above
+        from gitops_infra.sandbox.toolchain.build import ensure  # noqa: PLC0415 - as above
+        from gitops_infra.sandbox.toolchain.failure import ToolError  # noqa: PLC0415 - as above
+        from gitops_infra.sandbox.toolchain.progress import default_progress  # noqa: PLC0415 - as above
+        from gitops_infra.sandbox.toolchain.recipes import CLUSTER  # noqa: PLC0415 - as above
+    names, progress = daemon.NAMES[:number], default_progress()
+    with clear(ClusterError, ToolError, OSError):
+        ensure(*(recipe.name for recipe in CLUSTER), progress=progress)
+        with progress.step(f"clusters {', '.join(names)}", 3 + 3 * number):
+            daemon.up(directory, names)
+
+
+def _clusters(directory: Path) -> "tuple[RunningCluster, ...]":
+    from gitops_infra.sandbox.cluster import daemon  # noqa: PLC0415 - an extra
+
+    state = daemon.status(directory)
+    return state.clusters if state else ()
+
+
+def _as_json(clusters: "tuple[RunningCluster, ...]") -> dict[str, object]:
+    return {"clusters": [asdict(cluster) for cluster in clusters]} if clusters else {}
+
+
+def _show(state: "State", clusters: "tuple[RunningCluster, ...]", *, as_json: bool) -> None:
     """Addresses only: the control token stays in the state file."""
     if as_json:
         shown = {"running": True, "url": state.url, "ssh_port": state.ssh_port, "pid": state.pid}
         secure = {"tls_url": state.tls_url, "ca_file": state.ca_file} if state.tls_url else {}
-        typer.echo(json.dumps(shown | secure))
+        typer.echo(json.dumps(shown | secure | _as_json(clusters)))
         return
     typer.echo(f"the sandbox forge runs at {state.url} (process {state.pid}, SSH port {state.ssh_port})")
     if state.tls_url:
         typer.echo(f"with TLS at {state.tls_url}, to be trusted by {state.ca_file}")
+    for cluster in clusters:
+        typer.echo(f"cluster {cluster.name} at {cluster.server}: export KUBECONFIG={shlex.quote(cluster.kubeconfig)}")
     typer.echo("a token: gitops-infra sandbox token LOGIN")

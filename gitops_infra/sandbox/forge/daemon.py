@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gitops_infra.sandbox.cluster import daemon as clusters
 from gitops_infra.sandbox.forge.store import DATABASE
 
 # This module is also what callers import to ask "is it running?": the server is imported only by the daemon itself.
@@ -130,11 +131,15 @@ def up(directory: Path, *, http_port: int = 0, ssh_port: int = 0, tls: bool = Fa
 
 
 def down(directory: Path) -> bool:
-    """Stops the forge over the directory, whose data stays; False when none ran. Raises DaemonError if it does not."""
+    """Stops the forge over the directory and its clusters, whose data stays; False when nothing ran.
+
+    Raises DaemonError or ClusterError for what does not end.
+    """
     directory = directory.resolve()
+    had_clusters = clusters.down(directory)
     state = status(directory)
     if state is None:
-        return False
+        return had_clusters
     for wanted in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(state.pid, wanted)
@@ -152,18 +157,22 @@ def down(directory: Path) -> bool:
 
 
 def reset(directory: Path) -> State | None:
-    """Forgets everything: an empty forge, on the same ports when one ran (its state), else None.
+    """Forgets everything: an empty forge, on the same ports when one ran (its state), else None. So with clusters.
 
     Raises DaemonError for a directory that has files but no forge: those are somebody else's.
     """
     directory = directory.resolve()
-    running = status(directory)
+    running, running_clusters = status(directory), clusters.status(directory)
     down(directory)
     if directory.exists():
         if any(directory.iterdir()) and not (directory / DATABASE).exists():
             raise DaemonError(f"{directory} holds no sandbox forge, so nothing there is removed: give its directory")
+        clusters.forget(directory)  # all but which ports they had
         for path in directory.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            if path.name != clusters.FOLDER:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if running_clusters is not None:
+        clusters.up(directory, running_clusters.names)
     if running is None:
         return None
     tls_port = int(running.tls_url.rpartition(":")[2] or 0)
