@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures `forge`, `stack` and `gitops_engine`.
+"""The pytest plugin: fixtures `forge`, `stack`, `clusters` and `gitops_engine`.
 
 pytest loads it in every run where gitops-infra is installed, so it imports nothing but pytest until a test asks for a
 fixture. A fixture of the same name in a test module or `conftest.py` wins over these, as always.
@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitops_infra.testing.clusters import clusters
+
 if TYPE_CHECKING:
     from gitops_infra.sandbox.engine import Engine
     from gitops_infra.sandbox.forge.server import Sandbox
     from gitops_infra.testing.stack import StackFactory
 
+__all__ = ["clusters", "forge", "stack"]
+
 ENGINE = "gitops_engine"
+CLUSTERS = "clusters"
 INSTALL = "Run: python -m pip install 'gitops-infra[sandbox]'"
 
 
@@ -22,16 +27,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds the engine before the first test that needs it: inside a test, a time limit would stop the build."""
     if session.config.option.collectonly:
         return
-    if any(ENGINE in getattr(item, "fixturenames", ()) for item in session.items):
-        try:
-            from gitops_infra.sandbox.engine import Engine  # noqa: PLC0415 - only when a test needs it
-            from gitops_infra.sandbox.toolchain.failure import ToolError  # noqa: PLC0415
-        except ImportError:
-            return  # the fixture says it, to the tests that are concerned
-        try:
+    asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if not asked & {ENGINE, CLUSTERS}:
+        return
+    try:
+        from gitops_infra.sandbox.engine import Engine  # noqa: PLC0415 - only when a test needs it
+        from gitops_infra.sandbox.toolchain.build import ensure  # noqa: PLC0415
+        from gitops_infra.sandbox.toolchain.failure import ToolError  # noqa: PLC0415
+        from gitops_infra.sandbox.toolchain.progress import default_progress  # noqa: PLC0415
+        from gitops_infra.sandbox.toolchain.recipes import CLUSTER  # noqa: PLC0415
+    except ImportError:
+        return  # the fixture says it, to the tests that are concerned
+    try:
+        if ENGINE in asked:
             Engine.prepare()
-        except ToolError:
-            return  # as above
+        if CLUSTERS in asked:
+            ensure(*(recipe.name for recipe in CLUSTER), progress=default_progress())
+    except ToolError:
+        return  # as above
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from gitops_infra.sandbox.application import NotARepository
+from gitops_infra.sandbox.cluster.failure import ClusterError
 from gitops_infra.sandbox.demo.cast import assemble
+from gitops_infra.sandbox.demo.clusters import ReadyLater
+from gitops_infra.sandbox.demo.failure import DemoFailed
 from gitops_infra.sandbox.demo.screen import Screen
-from gitops_infra.sandbox.demo.story import DemoFailed, Story
+from gitops_infra.sandbox.demo.story import Story
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.server import Sandbox
 from gitops_infra.sandbox.toolchain.failure import ToolError
@@ -25,17 +28,21 @@ def run(repository: Path) -> int:
     try:
         engine = Engine.prepare(progress=default_progress())
         screen = Screen()
-        with tempfile.TemporaryDirectory(prefix="gitops-infra-demo-") as scratch, Sandbox() as sandbox:
+        with (
+            tempfile.TemporaryDirectory(prefix="gitops-infra-demo-") as scratch,
+            Sandbox() as sandbox,
+            ReadyLater() as clusters,
+        ):
             screen.chapter(f"A forge that enforces, on {sandbox.url}, with {repository.resolve().name}")
             with screen.step("organisation, people, application with its history") as notes:
                 cast = assemble(sandbox, repository)
                 notes.append(f"{cast.full_name}, default branch {cast.default_branch}")
-            Story(engine, cast, screen, Path(scratch)).tell()
+            Story(engine, cast, screen, Path(scratch), clusters).tell()
             screen.console.print(f"\n[bold green]Everything held.[/bold green] {screen.elapsed():.0f} s")
     except auto.errors.CommandError as error:
         sys.stderr.write(f"demo: Pulumi failed:\n{error}\n")
         return 1
-    except (DemoFailed, NotARepository, ToolError) as error:
+    except (ClusterError, DemoFailed, NotARepository, ToolError) as error:
         sys.stderr.write(f"demo: {error}\n")
         return 1
     return 0

@@ -19,8 +19,11 @@ from gitops_infra.pipelines.github_actions import promotion_script
 from gitops_infra.plan.access import Actor, ActorKind, Operation
 from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.plan.model import Plan, Promotion
-from gitops_infra.sandbox.client import Clone, KeyCredential
+from gitops_infra.sandbox.client import Clone, KeyCredential, Outcome
 from gitops_infra.sandbox.demo.cast import ADMIN, APPROVER, DEVELOPER, MAINTAINER, Cast
+from gitops_infra.sandbox.demo.clusters import ReadyLater
+from gitops_infra.sandbox.demo.delivery import Delivery
+from gitops_infra.sandbox.demo.failure import DemoFailed
 from gitops_infra.sandbox.demo.observe import Access, Cell, Observer, credential_of
 from gitops_infra.sandbox.demo.screen import Screen
 from gitops_infra.sandbox.engine import Engine, without_ambient
@@ -29,15 +32,14 @@ from gitops_infra.sandbox.forge.jobs import JobGrant, JobRefused, JobWaiting
 TRIED = (Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE)
 
 
-class DemoFailed(Exception):  # noqa: N818 - says what happened; the text is what is shown
-    """Something did not go as it must. The text is one line."""
-
-
 class Story:
     """The chapters, in order; each one raises DemoFailed when its outcome is not what was promised."""
 
-    def __init__(self, engine: Engine, cast: Cast, screen: Screen, scratch: Path) -> None:
+    def __init__(self, engine: Engine, cast: Cast, screen: Screen, scratch: Path, clusters: ReadyLater) -> None:
         self.cast, self.sandbox, self.screen, self.scratch = cast, cast.sandbox, screen, scratch
+        self.later = clusters
+        self.kubeconfigs: dict[str, str] = {}
+        """By cluster, once there are any."""
         self.topology = cast.topology()
         self.plan: Plan = plan_topology(self.topology)
         self.keys: dict[str, str] = {}
@@ -62,7 +64,10 @@ class Story:
         self._try_everything()
         self._settled()
         self._repair()
+        delivery = Delivery(self, self.later)
+        delivery.tell()
         self._take_down()
+        delivery.check_what_is_left()
 
     def _program(self) -> None:
         provider = github_provider(
@@ -70,7 +75,10 @@ class Story:
         )
         made = GitOpsTopology(
             self.cast.application,
-            GitOpsTopologyArgs(topology=self.topology),
+            GitOpsTopologyArgs(
+                topology=self.topology,
+                kubeconfigs=dict(self.kubeconfigs),
+            ),
             pulumi.ResourceOptions(providers=[provider]),
         )
         pulumi.export("environments", made.environments)
@@ -95,7 +103,7 @@ class Story:
     def _provision(self) -> None:
         self.screen.chapter("pulumi up: protected branches, one credential each, environments")
         with self.screen.step("first up") as notes:
-            notes.append(_counted(self._up()))
+            notes.append(_counted(self.up()))
         for name, report in self._outputs()["enforcement"].items():
             missing = [item for item in report["requested"] if item not in report["achieved"]]
             self.screen.say(f"{name}: {len(report['achieved'])} protections, missing: {', '.join(missing) or 'none'}")
@@ -103,12 +111,12 @@ class Story:
     def _change(self) -> str:
         self.screen.chapter("A change: pushed to a branch, reviewed, merged")
         with self.screen.step(f"{DEVELOPER} pushes to {self.cast.default_branch} directly") as notes:
-            head = self._head()
+            head = self.head()
             commit = self.clone.commit(head, "Not reviewed", {"unreviewed.txt": "x"})
-            self._refused(self.clone.push(self._application_url, f"{commit}:{self.ref}", self.cast.people[DEVELOPER]))
+            self.refused(self.clone.push(self._application_url, f"{commit}:{self.ref}", self.cast.people[DEVELOPER]))
             notes.append("refused, as it must be")
         with self.screen.step(f"pull request by {DEVELOPER}, approved and merged by {MAINTAINER}") as notes:
-            sha = self._merge_a_change()
+            sha = self.merge_a_change()
             notes.append(f"{self.cast.default_branch} is {sha[:12]}")
         return sha
 
@@ -118,8 +126,8 @@ class Story:
             environment = self.plan.environment(promotion.target)
             event = "workflow_dispatch" if environment.policy.approvers else "push"
             with self.screen.step(f"{promotion.target}: job of {self.cast.default_branch}") as notes:
-                grant = self._job(promotion.target, event, notes)
-                self._run_promotion(promotion, grant, sha)
+                grant = self.job(promotion.target, event, notes)
+                self.run_promotion(promotion, grant, sha)
                 moved = self._state_head(promotion.target)
                 if moved != sha:
                     raise DemoFailed(f"{environment.branch} is {moved} after the promotion of {sha}")
@@ -157,7 +165,7 @@ class Story:
     def _settled(self) -> None:
         self.screen.chapter("pulumi up again, with refresh: nothing to change")
         with self.screen.step("second up") as notes:
-            result = self._up(refresh=True)
+            result = self.up(refresh=True)
             notes.append(_counted(result))
             if _changes(result):
                 raise DemoFailed("the second up changed something")
@@ -174,7 +182,7 @@ class Story:
             with self.screen.step(f"{ADMIN}, an owner, disables '{wanted.name}' by the API"):
                 http.put(f"{address}/{ids[wanted.name]}", json={"enforcement": "disabled"}).raise_for_status()
             with self.screen.step("up --refresh") as notes:
-                result = self._up(refresh=True)
+                result = self.up(refresh=True)
                 notes.append(_counted(result))
             live = http.get(f"{address}/{ids[wanted.name]}").raise_for_status().json()["enforcement"]
         if live != "active" or not _changes(result):
@@ -190,20 +198,26 @@ class Story:
             state = self.plan.environment("production").state
             if state is None:
                 raise DemoFailed("production has no state repository")
-            self._refused(self.clone.read(self.sandbox.ssh_url(state.full_name), self._key("production")))
+            self.refused(self.clone.read(self.sandbox.ssh_url(state.full_name), self._key("production")))
             notes.append("opens nothing any more")
         with self.screen.step(f"{DEVELOPER} pushes to {self.cast.default_branch}") as notes:
-            commit = self.clone.commit(self._head(), "Not reviewed", {"unreviewed.txt": "x"})
-            self._refused(self.clone.push(self._application_url, f"{commit}:{self.ref}", self.cast.people[DEVELOPER]))
+            commit = self.clone.commit(self.head(), "Not reviewed", {"unreviewed.txt": "x"})
+            self.refused(self.clone.push(self._application_url, f"{commit}:{self.ref}", self.cast.people[DEVELOPER]))
             notes.append("still refused")
 
     # Parts
 
     @property
+    def release(self) -> str:
+        """What the last change is called."""
+        return f"1.0.{self._changes}"
+
+    @property
     def _application_url(self) -> str:
         return self.sandbox.http_url(self.cast.full_name)
 
-    def _up(self, *, refresh: bool = False) -> auto.UpResult:
+    def up(self, *, refresh: bool = False) -> auto.UpResult:
+        """`pulumi up` of the topology as it is now."""
         # The program runs in this process, where an SDK would read somebody's GITHUB_TOKEN.
         with without_ambient():
             return self.stack.up(refresh=refresh, on_output=lambda _line: None)
@@ -211,7 +225,12 @@ class Story:
     def _outputs(self) -> dict[str, Any]:
         return {name: output.value for name, output in self.stack.outputs().items()}
 
-    def _head(self) -> str:
+    def made_by_up(self) -> str:
+        """What an `up` of the topology as it is now made, in numbers."""
+        return _counted(self.up())
+
+    def head(self) -> str:
+        """SHA of the default branch."""
         return self.clone.fetch(self._application_url, self.ref, self.cast.people[DEVELOPER])
 
     def _state_head(self, environment: str) -> str | None:
@@ -221,12 +240,16 @@ class Story:
         url = self.sandbox.http_url(wanted.state.full_name)
         return self.clone.head(url, wanted.ref, self.cast.people[ADMIN])
 
-    def _merge_a_change(self) -> str:
+    def merge_a_change(self) -> str:
         """SHA of the default branch after one more reviewed pull request."""
         self._changes += 1
         branch = f"change-{self._changes}"
-        files = {"deploy/staging/release.txt": f"1.0.{self._changes}\n"}
-        commit = self.clone.commit(self._head(), f"Release 1.0.{self._changes}", files)
+        files = {
+            path: content
+            for environment in ("staging", "production")
+            for path, content in self.cast.manifests(environment, self.release).items()
+        }
+        commit = self.clone.commit(self.head(), f"Release {self.release}", files)
         developer = self.cast.people[DEVELOPER]
         pushed = self.clone.push(self._application_url, f"{commit}:refs/heads/{branch}", developer)
         if not pushed.allowed:
@@ -234,9 +257,9 @@ class Story:
         pull = self.sandbox.open_pull_request(self.cast.full_name, DEVELOPER, branch, self.cast.default_branch)
         self.sandbox.review(pull, MAINTAINER)
         self.sandbox.merge(pull, MAINTAINER)
-        return self._head()
+        return self.head()
 
-    def _job(self, environment: str, event: str, notes: list[str]) -> JobGrant:
+    def job(self, environment: str, event: str, notes: list[str]) -> JobGrant:
         """What a job of the default branch gets in that environment, once somebody approved."""
         answer = self.sandbox.job(
             repository=self.cast.full_name,
@@ -257,9 +280,9 @@ class Story:
         self.keys[environment] = answer.secrets["GITOPS_DEPLOY_KEY"]
         return answer
 
-    def _run_promotion(self, promotion: Promotion, grant: JobGrant, sha: str) -> None:
+    def run_promotion(self, promotion: Promotion, grant: JobGrant, sha: str) -> None:
         """Runs the script of the generated workflow with what its job would see, and nothing else."""
-        runner = self.scratch / f"runner-{promotion.target}"
+        runner = self.scratch / f"runner-{promotion.target}-{self._changes}"
         runner.mkdir()
         state = grant.variables["GITOPS_STATE_REPOSITORY"]
         environment = {
@@ -294,14 +317,16 @@ class Story:
             Actor(ActorKind.OWNER): Access(http, people[ADMIN]),
             **{credential_of(name): Access(ssh, self._key(name)) for name in self.keys},
         }
-        return Observer(self.plan, self.clone, Access(http, people[ADMIN]), actors, self._merge_a_change)
+        return Observer(self.plan, self.clone, Access(http, people[ADMIN]), actors, self.merge_a_change)
 
-    def _refused(self, outcome: Any) -> None:
+    def refused(self, outcome: Outcome) -> None:
+        """Raises DemoFailed where a push got through."""
         if outcome.allowed:
             raise DemoFailed("a push that must be refused was accepted")
 
 
 def _counted(result: auto.UpResult) -> str:
+    """How many resources were made, changed and left alone."""
     changes = result.summary.resource_changes or {}
     return json.dumps({str(kind): count for kind, count in sorted(changes.items())}).strip("{}").replace('"', "")
 
