@@ -291,7 +291,7 @@ _CONTEXT = (_EMPTY, _too_long(253), _CONTROL, _TEMPLATE)
 _RECEIVER = (
     _EMPTY,
     _too_long(500),
-    _Row(r"\A(?!https?://)", "is no address", "Write it as `https://flux.example.com`"),
+    _Row(r"\A(?!https?://)", "does not begin with `https://`", "Write it as `https://flux.example.com`"),
     _Row(
         r"\Ahttp://(?!(127\.0\.0\.1|localhost|\[::1\])[:/]|(127\.0\.0\.1|localhost|\[::1\])\Z)",
         "is not encrypted",
@@ -301,7 +301,7 @@ _RECEIVER = (
     _Row(r"[?#]", "holds a query or fragment", "Leave it out: the path of the receiver is added"),
     _Row(
         r"\A(?!https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?\Z)",
-        "is no address",
+        "has no host, or a character that no address has",
         "Write it as `https://flux.example.com`",
     ),
 )

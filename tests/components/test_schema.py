@@ -17,8 +17,10 @@ TOKENS = (
     "gitops-infra:index:ApplicationRepository",
     "gitops-infra:index:BranchCredential",
     "gitops-infra:index:CiVariables",
+    "gitops-infra:index:Cluster",
     "gitops-infra:index:DeploymentEnvironment",
     "gitops-infra:index:EnvironmentBranch",
+    "gitops-infra:index:GitOpsAgent",
     "gitops-infra:index:GitOpsTopology",
 )
 COMPONENTS = [getattr(gitops_infra, token.rpartition(":")[2]) for token in TOKENS]

@@ -74,6 +74,7 @@ def test_the_plan_of_three_environments(topology: Callable[..., Topology]) -> No
             "manifests": f"deploy/{name}",
             "variables": {"GITOPS_BRANCH": f"env/{name}", "GITOPS_STATE_REPOSITORY": f"acme/shop-env-{name}"},
             "secrets": {},
+            "delivery": None,
             "retired": False,
             "retain": False,
         } | given

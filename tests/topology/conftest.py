@@ -41,6 +41,9 @@ VALID: dict[str, Any] = {
 }
 
 
+PUBLIC_KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ0AAAA==\n-----END PGP PUBLIC KEY BLOCK-----\n"
+"""Has the form of one, and is none."""
+
 RICH: dict[str, Any] = {
     "owner": "acme",
     "owner_kind": "organization",
@@ -93,6 +96,19 @@ RICH: dict[str, Any] = {
             "isolation": "branch",
             "writer": {"user": "eu-bot", "id": 4, "key": "eu-key"},
             "formerly": "production",
+            "cluster": "eu",
+            "sync": {
+                "poll_seconds": 30,
+                "timeout_seconds": 600,
+                "wait": False,
+                "health_checks": [{"api_version": "apps/v1", "kind": "Deployment", "name": "api"}],
+                "prune": False,
+                "permissions": [
+                    {"groups": ["external-secrets.io"], "resources": ["externalsecrets"], "verbs": ["get", "patch"]}
+                ],
+                "signed_by": [PUBLIC_KEY],
+                "generation": 2,
+            },
             "required_deployments": ["staging"],
             "reviewers": [{"team": "platform"}, {"user": "alice", "id": 7}],
             "wait_minutes": 5,
@@ -105,6 +121,8 @@ RICH: dict[str, Any] = {
             "isolation": "shared",
             "accept_shared_bypass": True,
             "reviewers": [{"user": "alice"}],
+            "cluster": "us",
+            "sync": {"cluster_role": "edit", "existing_namespace": True},
         },
         {
             "name": "demo",
@@ -116,6 +134,17 @@ RICH: dict[str, Any] = {
         },
         {"name": "old", "kind": "staging", "retired": True},
         {"name": "review", "kind": "review"},
+    ],
+    "clusters": [
+        {
+            "name": "eu",
+            "kubeconfig": "eu-kubeconfig",
+            "context": "eu-admin",
+            "agent": "flux",
+            "install": "existing",
+            "receiver_url": "https://flux.eu.acme.example",
+        },
+        {"name": "us"},
     ],
     "promotions": [
         {"target": "staging", "trigger": "on_default_branch", "method": "fast_forward"},

@@ -33,6 +33,8 @@ def with_text(data: dict[str, Any], place: tuple[str | int, ...], text: str) -> 
 def topologies(valid: dict[str, Any], rich: dict[str, Any]) -> list[dict[str, Any]]:
     """Valid ones, which together give every key."""
     valid["environments"][0] |= {"branch": "env/one", "state_repository": "state", "manifests": "deploy/one"}
+    valid["environments"][0] |= {"cluster": "eu", "namespace": "shop-one"}
+    valid["clusters"] = [{"name": "eu"}]
     return [valid, rich]
 
 
@@ -46,7 +48,7 @@ def test_no_text_holds_an_expression_or_a_nul(hostile: str, topologies: list[dic
         assert "\x00" not in str(caught.value), place
 
 
-FREE = {"variables", "labels", "description", "required_checks"}
+FREE = {"variables", "labels", "description", "required_checks", "context"}
 """Keys of texts for people and programs. They travel as JSON; nothing puts them into a command, a path or a pattern."""
 
 
@@ -145,6 +147,18 @@ WORDS = st.sampled_from(
         "accept_shared_bypass",
         "state_repository",
         "retired",
+        "clusters",
+        "cluster",
+        "namespace",
+        "kubeconfig",
+        "context",
+        "receiver_url",
+        "sync",
+        "permissions",
+        "resources",
+        "health_checks",
+        "signed_by",
+        "cluster_role",
     ]
 )
 ANYTHING = st.recursive(
@@ -204,12 +218,16 @@ def test_the_rich_topology_is_valid_and_gives_nearly_every_key(rich: dict[str, A
     """Else the tests above would prove less than they say."""
     topology = validate(rich)
     models = [topology, topology.application, *topology.repositories, *topology.environments, *topology.promotions]
+    syncs = [each.sync for each in topology.environments if each.sync]
+    models += [*topology.clusters, *syncs]
+    models += [inner for sync in syncs for inner in (*(sync.permissions or ()), *(sync.health_checks or ()))]
     given = {(type(model).__name__, field) for model in models for field in model.model_fields_set}
     every = {(type(model).__name__, field) for model in models for field in type(model).model_fields}
     # Not beside several repositories, or only in a new one without an import; `conftest.VALID` has them.
     assert every - given == {
         ("Application", "labels"),
         ("Application", "required_reviews"),
+        ("Environment", "namespace"),
         ("Environment", "state_repository"),
     }
 
