@@ -61,7 +61,7 @@ def status(sandbox: Path) -> State | None:
         state = State(content["pid"], tuple(RunningCluster(**cluster) for cluster in content["clusters"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return state if _is_held(folder / LOCK) else None
+    return state if _is_held(folder / LOCK) and _lives(state.pid) else None
 
 
 def up(sandbox: Path, names: Sequence[str]) -> State:
@@ -76,7 +76,9 @@ def up(sandbox: Path, names: Sequence[str]) -> State:
         down(sandbox)
     folder = sandbox.resolve() / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / LOG).open("wb") as log:
+    if not _is_held(folder / LOCK):
+        (folder / STATE).unlink(missing_ok=True)  # of one that was killed
+    with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", MODULE, str(folder), *names],
             stdin=subprocess.DEVNULL,
@@ -90,9 +92,10 @@ def up(sandbox: Path, names: Sequence[str]) -> State:
     try:
         while time.monotonic() < deadline:
             state = status(sandbox)
-            if state is not None and state.pid == process.pid:
+            if state is not None and state.names == tuple(names):
                 return state
-            if process.poll() is not None:
+            # Ours ends at once where another command has just begun the same: then that one is waited for.
+            if process.poll() is not None and not _is_held(folder / LOCK):
                 raise _why(folder / LOG)
             time.sleep(POLL)
     except KeyboardInterrupt:
@@ -144,6 +147,14 @@ def _is_held(lock: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _why(log: Path) -> ClusterError:

@@ -135,6 +135,10 @@ class Processes:
                     self.pids.pop(news["ended"], None)
                     self._codes[news["ended"]] = news["code"]
                 self._news.notify_all()
+        with self._news:  # the supervisor is gone, and so are its children
+            self._codes |= dict.fromkeys(self.pids, -signal.SIGKILL)
+            self.pids.clear()
+            self._news.notify_all()
 
 
 def tail(log: Path) -> str:

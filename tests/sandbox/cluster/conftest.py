@@ -8,9 +8,6 @@ import pytest
 
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.sandbox.cluster.clusters import Clusters
-from gitops_infra.testing.clusters import clusters
-
-__all__ = ["clusters"]
 
 
 @pytest.fixture

@@ -103,3 +103,14 @@ def test_one_process_is_killed_and_the_other_stays(tmp_path: Path) -> None:
         assert list(processes.pids) == ["two"]
         processes.start("one", ["sleep", "600"], ENVIRONMENT, tmp_path / "log")
         processes.check("one", "two")
+
+
+def test_a_killed_supervisor_is_noticed(tmp_path: Path, eventually: Wait) -> None:
+    with Processes() as processes:
+        processes.start("etcd", ["sleep", "600"], ENVIRONMENT, tmp_path / "log")
+        assert processes._supervisor is not None
+        processes._supervisor.kill()
+        with pytest.raises(ClusterError, match=r"etcd: ended \(exit code -9\)"):
+            processes.wait(["etcd"], lambda: False, 20, "etcd")
+        with pytest.raises(ClusterError, match="their supervisor was killed"):
+            processes.start("kwok", ["sleep", "600"], ENVIRONMENT, tmp_path / "log")
