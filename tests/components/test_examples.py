@@ -9,13 +9,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/__main__.py"))
+KUBECONFIG = """\
+current-context: eu
+contexts: [{name: eu, context: {cluster: eu, user: admin}}]
+clusters: [{name: eu, cluster: {server: "https://eu.acme.example"}}]
+users: [{name: admin, user: {token: KUBECONFIG-CANARY}}]
+"""
 CONFIG = {
     "github:owner": "acme",
     "github:token": "TOKEN-CANARY",
     "gitops-infra:approver": "ann",
     "gitops-infra:pagerToken": "SECRET-CANARY",
+    "gitops-infra:kubeconfig": KUBECONFIG,
 }
-SECRETS = ("github:token", "gitops-infra:pagerToken")
+SECRETS = ("github:token", "gitops-infra:pagerToken", "gitops-infra:kubeconfig")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

@@ -14,6 +14,8 @@ from gitops_infra.sandbox.forge.server import Sandbox
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/__main__.py"))
 
+WITH_CLUSTER = {"Cluster", "GitOpsAgent"}
+
 pytestmark = pytest.mark.engine
 
 
@@ -35,7 +37,9 @@ def forge() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def pulumi_in(engine: Engine, forge: Sandbox, tmp_path: Path) -> Callable[[Path], Callable[..., str]]:
+def pulumi_in(
+    engine: Engine, forge: Sandbox, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[Path], Callable[..., str]]:
     """Runs `pulumi` on a copy of an example, with a stack and its configuration; gives what it prints."""
 
     def prepare(example: Path) -> Callable[..., str]:
@@ -58,6 +62,9 @@ def pulumi_in(engine: Engine, forge: Sandbox, tmp_path: Path) -> Callable[[Path]
         for key, value in {"github:owner": "acme", "approver": "ann"}.items():
             run("config", "set", key, value)
         run("config", "set", "--secret", "pagerToken", "SECRET-CANARY")
+        if example.name in WITH_CLUSTER:
+            run("config", "set", "--secret", "kubeconfig", request.getfixturevalue("clusters")["staging"].kubeconfig)
+            run("config", "set", "--path", "knownHosts[0]", forge.known_hosts)
         return run
 
     return prepare
