@@ -42,10 +42,9 @@ def tls() -> Iterator[Stub]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A real cluster for all tests here; each works in a namespace of its own."""
-    with Clusters(("plugins",)) as clusters:
-        yield clusters["plugins"]
+def cluster(clusters: Clusters) -> Cluster:
+    """A real cluster for all tests; each works in a namespace of its own."""
+    return clusters["staging"]
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +62,7 @@ def _numbers() -> Iterator[int]:
 
 @pytest.fixture
 def namespace(live: DynamicClient, _numbers: Iterator[int]) -> str:
-    name = f"test-{next(_numbers)}"
+    name = f"plugins-{next(_numbers)}"
     live.resources.get(api_version="v1", kind="Namespace").create({"metadata": {"name": name}})
     return name
 

@@ -24,6 +24,7 @@ CANARY = "canary-that-nobody-may-see"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SECRET = "kubernetes:core/v1:Secret"
 NAMESPACE = "kubernetes:core/v1:Namespace"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 HOLD = "example.com/hold"
 OWNER = "the kubernetes plugin of the sandbox"
 
@@ -226,6 +227,29 @@ def test_a_conflict_names_the_other_manager_and_the_way_out(
     )
 
 
+def test_an_ignored_field_stays_with_whom_has_it(provider: Stub, live: DynamicClient, namespace: str) -> None:
+    """Such as `spec.suspend`, which people set by hand."""
+    token = "kubernetes:source.toolkit.fluxcd.io/v1:GitRepository"
+    source = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": {"name": "shop", "namespace": namespace},
+        "spec": {"interval": "1h", "url": "https://127.0.0.1:1/shop", "suspend": False},
+    }
+    _, state = create(provider, token, source)
+    theirs = {**source, "spec": {"suspend": True}}
+    objects(live, "GitRepository", source["apiVersion"]).server_side_apply(
+        body=theirs, name="shop", namespace=namespace, field_manager="somebody", force_conflicts=True
+    )
+    after = {**source, "spec": {**source["spec"], "interval": "2h"}}
+    for preview in (True, False):
+        seen = update(provider, token, state, after, ignoreChanges=["spec.suspend"], preview=preview)
+        assert (seen["spec"]["interval"], seen["spec"]["suspend"]) == ("2h", True)
+    own = {**source, "spec": {**source["spec"], "interval": "3h"}}
+    ignoring = ["spec.interval", 'metadata.annotations["example.com/x"]']
+    assert update(provider, token, seen, own, ignoreChanges=[*ignoring, "spec.suspend"])["spec"]["interval"] == "2h"
+
+
 def test_an_invalid_object_is_refused_in_the_servers_words_also_in_a_preview(provider: Stub, namespace: str) -> None:
     wrong = config_map(namespace, "Not_A_Name")
     for preview in (True, False):
@@ -371,7 +395,6 @@ def test_mutable_config_maps_are_updated_if_the_provider_allows_it(configured: A
 
 
 def test_what_the_server_writes_in_its_own_form_is_no_difference(provider: Stub, namespace: str) -> None:
-    token = "kubernetes:apps/v1:Deployment"
     container = {
         "name": "web",
         "image": "web",
@@ -379,21 +402,13 @@ def test_what_the_server_writes_in_its_own_form_is_no_difference(provider: Stub,
         "resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}},
         "ports": [{"containerPort": 80.0}],
     }
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace, "annotations": {"pulumi.com/skipAwait": "true"}},
-        "spec": {
-            "replicas": 0,
-            "selector": {"matchLabels": {"app": "web"}},
-            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
-        },
-    }
-    identity, state = create(provider, token, deployment)
-    assert differing(provider, token, state, deployment) == {}
-    _, again, inputs = read(provider, token, identity, state, deployment)
-    assert differing(provider, token, again, deployment) == {}
-    assert update(provider, token, again, inputs)["spec"]["replicas"] == 0
+    asked = deployment(namespace, containers=[container])
+    asked["metadata"]["annotations"] = {"pulumi.com/skipAwait": "true"}
+    identity, state = create(provider, DEPLOYMENT, asked)
+    assert differing(provider, DEPLOYMENT, state, asked) == {}
+    _, again, inputs = read(provider, DEPLOYMENT, identity, state, asked)
+    assert differing(provider, DEPLOYMENT, again, asked) == {}
+    assert update(provider, DEPLOYMENT, again, inputs)["spec"]["replicas"] == 2
 
 
 def test_a_deletion_waits_until_the_object_is_gone(provider: Stub, live: DynamicClient, namespace: str) -> None:
@@ -447,6 +462,97 @@ def test_an_object_that_does_not_become_ready_is_kept(provider: Stub, live: Dyna
     later.start()
     assert create(provider, CONFIG_MAP, waiting)[1]["data"] == {"mode": "ready"}
     later.join()
+
+
+def deployment(namespace: str, **spec: Any) -> Values:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": "web"}], **spec},
+            },
+        },
+    }
+
+
+def test_a_deployment_and_its_service_are_waited_for(provider: Stub, namespace: str) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    }
+    detail = partial(lambda: create(provider, "kubernetes:core/v1:Service", service, timeout=0.2))
+    assert detail.reasons[1].startswith("Service does not target any Pods")
+    identity, state = create(provider, DEPLOYMENT, deployment(namespace))
+    assert state["status"]["readyReplicas"] == 2
+    assert read(provider, DEPLOYMENT, identity, state, deployment(namespace))[0] == identity
+    kept = wire.read(detail.properties)
+    assert read(provider, "kubernetes:core/v1:Service", identity, kept, service)[0] == identity
+    nowhere = deployment(namespace, nodeSelector={"no": "where"})
+    detail = partial(lambda: update(provider, DEPLOYMENT, state, nowhere, timeout=1))
+    assert (
+        f"\"{identity}\" failed to fully initialize or become live: 'web' timed out waiting to be Ready"
+        in detail.reasons[0]
+    )
+    assert any("up to date" in reason or "ReplicaSet" in reason for reason in detail.reasons[1:])
+    detail = partial(lambda: read(provider, DEPLOYMENT, identity, wire.read(detail.properties), nowhere))
+    assert detail.reasons[0] == "Resource 'web' was created but failed to initialize"
+    delete(provider, DEPLOYMENT, identity, state)
+
+
+def test_a_receiver_of_flux_is_waited_for_until_it_has_its_address(provider: Stub, namespace: str) -> None:
+    create(provider, SECRET, secret(namespace, stringData={"token": CANARY}))
+    receiver = {
+        "apiVersion": "notification.toolkit.fluxcd.io/v1",
+        "kind": "Receiver",
+        "metadata": {"name": "hook", "namespace": namespace},
+        "spec": {
+            "type": "github",
+            "events": ["push"],
+            "secretRef": {"name": "token"},
+            "resources": [{"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository", "name": "shop"}],
+        },
+    }
+    receiver["metadata"]["annotations"] = {
+        "pulumi.com/waitFor": json.dumps(["condition=Ready", "jsonpath={.status.webhookPath}"])
+    }
+    token = "kubernetes:notification.toolkit.fluxcd.io/v1:Receiver"
+    identity, state = create(provider, token, receiver, timeout=30)
+    assert state["status"]["webhookPath"].startswith("/hook/")
+    assert differing(provider, token, state, receiver) == {}
+    _, state, inputs = read(provider, token, identity, state, receiver)
+    assert inputs == receiver
+    delete(provider, token, identity, state)
+
+
+def test_without_server_side_apply_objects_are_labelled_and_written_as_a_whole(
+    configured: Any, cluster: Cluster, namespace: str
+) -> None:
+    stub = configured(cluster.kubeconfig, enableServerSideApply="false", enableConfigMapMutable="true")
+    inputs = checked(stub, CONFIG_MAP, config_map(namespace))
+    assert inputs["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "pulumi"}
+    assert create(stub, CONFIG_MAP, inputs, preview=True) == ("", inputs)
+    _, state = create(stub, CONFIG_MAP, inputs)
+    assert state["__fieldManager"] == "pulumi-kubernetes"
+    assert update(stub, CONFIG_MAP, state, {**inputs, "data": {"mode": "off"}})["data"] == {"mode": "off"}
+
+
+def test_the_default_namespace_is_the_providers_else_the_kubeconfigs(configured: Any, cluster: Cluster) -> None:
+    def place(kubeconfig: str, **settings: str) -> str:
+        news = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+        return str(checked(configured(kubeconfig, **settings), CONFIG_MAP, news)["metadata"]["namespace"])
+
+    config = yaml.safe_load(cluster.kubeconfig)
+    config["contexts"][0]["context"]["namespace"] = "from-context"
+    assert place(yaml.safe_dump(config)) == "from-context"
+    assert place(yaml.safe_dump(config), namespace="from-provider") == "from-provider"
+    assert place(str(cluster.kubeconfig_file)) == "default"
 
 
 def test_a_cancellation_ends_waits_and_keeps_the_object(configured: Any, cluster: Cluster, namespace: str) -> None:
@@ -568,4 +674,15 @@ def test_rendering_to_files_is_refused_by_name(provider: Stub) -> None:
     answer = provider.CheckConfig(provider_pb2.CheckRequest(urn=urn("pulumi:providers:kubernetes"), news=news))
     assert [(one.property, one.reason) for one in answer.failures] == [
         ("renderYamlToDirectory", f"{OWNER} does not implement the setting renderYamlToDirectory; remove it")
+    ]
+
+
+def test_strict_mode_wants_kubeconfig_and_context(provider: Stub) -> None:
+    request = provider_pb2.CheckRequest(
+        urn=urn("pulumi:providers:kubernetes", "default"), news=wire.write({"strictMode": "true"})
+    )
+    assert [one.reason for one in provider.CheckConfig(request).failures] == [
+        "strict mode prohibits default provider",
+        'strict mode requires Provider "kubeconfig" argument',
+        'strict mode requires Provider "context" argument',
     ]

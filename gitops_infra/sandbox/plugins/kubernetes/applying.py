@@ -7,6 +7,7 @@ from typing import Any
 from gitops_infra.sandbox.plugins.kubernetes.checkpoint import normal
 from gitops_infra.sandbox.plugins.kubernetes.cluster import Cluster
 from gitops_infra.sandbox.plugins.kubernetes.failures import ApiError, NoMatchError, RefusedError, explained
+from gitops_infra.sandbox.plugins.kubernetes.ignoring import respecting
 from gitops_infra.sandbox.plugins.kubernetes.objects import PATCH_FORCE, Object, is_on, metadata, with_metadata
 from gitops_infra.sandbox.plugins.kubernetes.settings import Settings
 
@@ -67,8 +68,8 @@ class Writer:
         except ApiError as error:
             raise RefusedError(explained(error, manager)) from error
 
-    def update(self, desired: Object, manager: str, *, dry_run: bool) -> Object:
-        """Changes the live object. Raises ApiError, NoMatchError."""
+    def update(self, desired: Object, manager: str, ignore: list[str], *, dry_run: bool) -> Object:
+        """Changes the live object, but nothing at the paths to ignore. Raises ApiError, NoMatchError."""
         desired = normal(desired)
         live = self._cluster.get(desired)
         if desired["kind"] == "CustomResourceDefinition":
@@ -77,6 +78,7 @@ class Writer:
             return self._cluster.replace(body, manager, dry_run=dry_run)
         if not self._settings.server_side_apply:
             return self._cluster.replace(_merged(desired, live), CREATOR, dry_run=dry_run)
+        desired = respecting(desired, live, ignore, {*_TAKEN_OVER, (manager, "Apply")})
         if not dry_run:
             self._take_over(live, manager)
         force = self._force(desired) or (dry_run and _is_ours_by_update(live))

@@ -139,11 +139,11 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @answering
     def Update(self, request: Any) -> provider_pb2.UpdateResponse:
-        olds, news = wire.read(request.olds), wire.read(request.news)
+        olds, news, ignore = wire.read(request.olds), wire.read(request.news), list(request.ignoreChanges)
         if request.preview:
-            state = self._resources.preview_update(request.urn, olds, news)
+            state = self._resources.preview_update(request.urn, olds, news, ignore)
         else:
-            state = self._resources.update(request.urn, olds, news, request.timeout)
+            state = self._resources.update(request.urn, olds, news, ignore, request.timeout)
         return provider_pb2.UpdateResponse(properties=wire.write(state))
 
     @answering

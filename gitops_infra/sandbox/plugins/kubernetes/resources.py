@@ -91,14 +91,14 @@ class Resources:
             raise InitFailedError(objects.identity(error.live), state(error.live), told, error.reasons) from error
         return objects.identity(live), state(live)
 
-    def preview_update(self, urn: str, olds: Values, news: Values) -> dict[str, Any]:
+    def preview_update(self, urn: str, olds: Values, news: Values, ignore: list[str]) -> dict[str, Any]:
         """The state as the API server would make it, or the inputs where it cannot tell."""
         desired = objects.writable(values.opened(news))
         if not self._can_preview(desired):
             return dict(news)
         manager = naming.manager(desired, olds, self._settings)
         try:
-            seen = self._writer.update(desired, manager, dry_run=True)
+            seen = self._writer.update(desired, manager, ignore, dry_run=True)
         except NoMatchError:
             return dict(news)
         except ApiError as error:
@@ -107,7 +107,7 @@ class Resources:
             raise RefusedError(f'update of resource "{urn}" failed: {explained(error, manager)}') from error
         return self._state(desired, seen, news, olds, manager)
 
-    def update(self, urn: str, olds: Values, news: Values, timeout: float) -> dict[str, Any]:
+    def update(self, urn: str, olds: Values, news: Values, ignore: list[str], timeout: float) -> dict[str, Any]:
         """Changes the object and waits until it is ready."""
         tokens.kind(urn, values.opened(news))
         self._must_be_reachable()
@@ -116,7 +116,9 @@ class Resources:
         identity = objects.identity(desired)
         told = f'the Kubernetes API server reported that "{identity}" failed to fully initialize or become live: '
         try:
-            live = self._waiter.until_ready(desired, self._writer.update(desired, manager, dry_run=False), timeout)
+            live = self._waiter.until_ready(
+                desired, self._writer.update(desired, manager, ignore, dry_run=False), timeout
+            )
         except NoMatchError as error:
             raise RefusedError(f'update of resource "{urn}" {_NO_API}: {error}') from error
         except PartialError as error:
