@@ -83,10 +83,10 @@ OF_KUSTOMIZATION = (
         "Promote a commit that has it, or correct `manifests`",
     ),
     _cause(
-        r"is forbidden|\(Forbidden\)|cannot (create|patch|get|list|update|delete) resource",
-        "refused",
-        "the manifests hold what the environment's service account may not apply",
-        "Add it to `sync.permissions` if it belongs there, or take it out of the manifests",
+        r"timeout waiting for.*cannot (list|get|watch) resource",
+        "health-unreadable",
+        "the environment's service account may not read what tells whether an object is healthy",
+        "Add it to `sync.permissions`, with the verbs get, list and watch",
         quotes=True,
     ),
     _cause(
@@ -94,6 +94,13 @@ OF_KUSTOMIZATION = (
         "unhealthy",
         "what was applied does not become healthy",
         "Look at the objects it names; the next promotion may put it right",
+        quotes=True,
+    ),
+    _cause(
+        r"is forbidden|\(Forbidden\)|cannot (create|patch|get|list|update|delete) resource",
+        "refused",
+        "the manifests hold what the environment's service account may not apply",
+        "Add it to `sync.permissions` if it belongs there, or take it out of the manifests",
         quotes=True,
     ),
     _cause(

@@ -1,7 +1,7 @@
 """How far an environment's branch has come in its cluster, decided from what was read: no I/O."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -112,7 +112,7 @@ def _absent(delivery: Delivery, seen: Seen) -> Iterator[Trouble]:
             yield Trouble(_named(kind, delivery), "agent-foreign", foreign, "Give the environment another `namespace`")
 
 
-def of_others(labels: Mapping[str, str], found: Object) -> str | None:
+def of_others(labels: Mapping[str, str], found: Mapping[str, Any]) -> str | None:
     """Whose the object is by its labels, in words; None if it is that of the labels."""
     there = (found.get("metadata") or {}).get("labels") or {}
     if all(there.get(key) == value for key, value in labels.items()):
@@ -125,20 +125,34 @@ def _stuck(delivery: Delivery, head: str | None, seen: Seen, now: datetime) -> I
     """What keeps the agent from going on by itself: the first such thing, in the order in which it works."""
     for kind, found, wanted in _objects(delivery, seen):
         where = _named(kind, delivery)
-        ready = _condition(found, "Ready")
         if trouble := _held(delivery, kind, found, wanted, now):
             yield trouble
             return
-        if ready.get("status") != "False":
+        failure = _failure(found)
+        if failure is None:
             continue
-        message = _told(ready.get("message"))
+        reason, message = failure
         if kind == "GitRepository" and UNBORN.search(message) and (head or not _status(found).get("artifact")):
             # Either nothing was promoted yet, or it was just now and the branch is not looked at again so far.
             continue
-        cause = cause_of(message, str(ready.get("reason")), CAUSES[kind])
+        cause = cause_of(message, reason, CAUSES[kind])
         if cause is None or not cause.passes:
             yield _trouble(where, delivery, cause, message)
             return
+
+
+def _failure(found: Object) -> tuple[str, str] | None:
+    """Reason and message of the last attempt, if it failed."""
+    ready = _condition(found, "Ready")
+    if ready.get("status") == "False":
+        return str(ready.get("reason")), _told(ready.get("message"))
+    attempts: Sequence[Mapping[str, Any]] = _status(found).get("history") or ({},)
+    # The latest first. While it is tried again, conditions say nothing of how it went before.
+    last, attempted = attempts[0], _status(found).get("lastAttemptedRevision")
+    same = (last.get("metadata") or {}).get("revision") == attempted
+    if ready.get("status") == "Unknown" and same and str(last.get("lastReconciledStatus")).endswith("Failed"):
+        return str(last["lastReconciledStatus"]), f"{last['lastReconciledStatus']}, and it is being tried again"
+    return None
 
 
 def _objects(delivery: Delivery, seen: Seen) -> Iterator[tuple[str, Object, Object]]:

@@ -78,7 +78,8 @@ class Kubeconfigs:
 
 def default(context: str | None, environment: Mapping[str, str]) -> Kubeconfig:
     """What kubectl uses: the files of KUBECONFIG, else `~/.kube/config`. Raises ClusterFailed."""
-    named = environment.get("KUBECONFIG") or str(Path(environment.get("HOME") or "~", ".kube", "config"))
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    named = environment.get("KUBECONFIG") or (str(Path(home, ".kube", "config")) if home else "")
     paths = tuple(path for part in named.split(os.pathsep) if part and (path := Path(part).expanduser()).exists())
     if not paths:
         raise ClusterFailed(
