@@ -217,8 +217,10 @@ def _kubernetes(place: Place, part: str, flags: tuple[str, ...], ports: tuple[st
 def _environment(folder: Path, **more: str) -> dict[str, str]:
     """Nothing of ours: a proxy or a kubeconfig of the user must not lead a cluster elsewhere.
 
-    On a machine with many processors Go would keep memory for each of them, in some thirty processes.
+    Go is told to be modest, for these are some thirty processes: else it keeps memory for each processor of a large
+    machine, and lets garbage grow to the size of what is in use. Measured: a tenth less memory, no later start.
     """
     temporary = str(folder / "tmp")
     processors = str(min(4, os.cpu_count() or 1))
-    return {"PATH": os.defpath, "HOME": temporary, "TMPDIR": temporary, "GOMAXPROCS": processors, **more}
+    modest = {"GOMAXPROCS": processors, "GOGC": "50"}
+    return {"PATH": os.defpath, "HOME": temporary, "TMPDIR": temporary, **modest, **more}

@@ -1,6 +1,7 @@
 """Clusters: alive, apart from each other, and for whom they should be."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,15 @@ def test_names_that_are_no_clusters_are_refused(names: tuple[str, ...], tmp_path
 def test_two_do_not_run_over_one_folder(clusters: Clusters) -> None:
     with pytest.raises(ClusterError, match="they run already, in another process"):
         Clusters(["staging"], clusters.directory).start()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_everything_listens_on_loopback_only(clusters: Clusters) -> None:
+    sockets = set()
+    for pid in clusters.processes.pids.values():
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets.add(str(descriptor.readlink()).removeprefix("socket:[").removesuffix("]"))
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    listening = {words[1].partition(":")[0] for words in lines if words[3] == "0A" and words[9] in sockets}
+    assert listening == {"0100007F"}, "127.0.0.1, as the kernel writes it"

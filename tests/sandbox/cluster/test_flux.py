@@ -55,8 +55,8 @@ class Tenant:
         spec = {"url": url, "interval": "1h", "ref": {"branch": "main"}, **more}
         self.apply(GIT, "gitrepositories", "GitRepository", "shop", spec=spec)
 
-    def delivery(self) -> None:
-        reference = {"kind": "GitRepository", "name": "shop"}
+    def delivery(self, **place: str) -> None:
+        reference = {"kind": "GitRepository", "name": "shop", **place}
         spec = {"interval": "1h", "retryInterval": "2s", "prune": True, "path": "./", "sourceRef": reference}
         self.apply(
             DELIVERY, "kustomizations", "Kustomization", "shop", spec={**spec, "targetNamespace": self.namespace}
@@ -183,3 +183,9 @@ def test_a_source_with_another_servers_host_key_is_refused(
     )
     assert status == "False"
     assert "knownhosts" in message
+
+
+def test_a_tenant_cannot_use_the_source_of_another(tenant: Tenant, eventually: Wait) -> None:
+    tenant.delivery(namespace="flux-system")
+    message = eventually(lambda: tenant.ready(DELIVERY, "kustomizations", "shop")[1])
+    assert "cross-namespace references have been blocked" in message
