@@ -1,7 +1,6 @@
 """Programs with pulumi_kubernetes on the real engine, with the kubernetes plugin, on a real API server."""
 
 import base64
-import json
 from typing import Any
 
 import pulumi
@@ -14,9 +13,10 @@ from kubernetes.dynamic import DynamicClient
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.testing.stack import Stack, StackFactory, UpdateFailed
 
+from .conftest import CANARY
+
 pytestmark = pytest.mark.engine
 
-CANARY = "canary-that-nobody-may-see"
 MERGE = "application/merge-patch+json"
 
 
@@ -255,4 +255,4 @@ def test_a_cluster_that_went_away_can_be_forgotten(run: Any, cluster: Cluster, n
     assert "PULUMI_K8S_DELETE_UNREACHABLE" in failing(stack.destroy)
     stack._stack.workspace.env_vars["PULUMI_K8S_DELETE_UNREACHABLE"] = "true"
     stack.destroy()
-    assert json.loads(json.dumps(stack._stack.export_stack().deployment)).get("resources", []) == []
+    assert stack._stack.export_stack().deployment.get("resources", []) == []
