@@ -16,7 +16,7 @@ from gitops_infra.sandbox.toolchain.progress import Progress, Silent
 from gitops_infra.sandbox.toolchain.recipes import RECIPES, ModuleFiles, Recipe
 
 FREE_GIGABYTES = 8
-"""Go's module and build caches need about 7 GB while building; they are removed afterwards."""
+"""Go's module and build caches need about 7 GB while the engine is built; they are removed afterwards."""
 
 KEEP_VARIABLE = "GITOPS_INFRA_KEEP_BUILD_CACHE"
 _UNFINISHED = "unfinished"
@@ -113,10 +113,12 @@ def _build(missing: list[Recipe], cache: Cache, progress: Progress, *, keep: boo
     paths: dict[str, Path] = {}
     with cache.lock(waiting) as lock:
         go = find_go(cache.go)
+        needed = max(FREE_GIGABYTES, sum({recipe.module: recipe.gigabytes for recipe in missing}.values()))
         for recipe in missing:
             path = cache.find(recipe, go)  # another process may have built it while this one waited
             if path is None:
-                _check_space(cache)
+                _check_space(cache, needed)
+                needed = 0  # the first build has taken most of it
                 go = go or _install(cache, progress)
                 path = _compile(recipe, go, cache, progress, lock)
             paths[recipe.name] = path
@@ -132,12 +134,12 @@ def _install(cache: Cache, progress: Progress) -> Go:
         return install_go(cache.go)
 
 
-def _check_space(cache: Cache) -> None:
+def _check_space(cache: Cache, needed: int) -> None:
     free = shutil.disk_usage(cache.tools).free / 1e9
-    if free < FREE_GIGABYTES:
+    if free < needed:
         raise ToolError(
             f"cache folder {cache.root}",
-            f"{free:.1f} GB free, a build needs {FREE_GIGABYTES} GB for a while",
+            f"{free:.1f} GB free, a build needs {needed} GB for a while",
             "Free disk space, or set XDG_CACHE_HOME to a folder on a larger disk",
         )
 

@@ -178,6 +178,23 @@ def test_too_little_disk_space_is_told_before_the_build(
     assert not log.exists()
 
 
+def test_the_disk_space_for_several_modules_is_asked_for_before_the_first_build(
+    tmp_path: Path, recipe: Recipe, stand_in_go: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = stand_in_go(GOOD)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(build.shutil, "disk_usage", lambda _: usage._replace(free=10_900_000_000))
+    two = {
+        "one": replace(recipe, name="one", gigabytes=7),
+        "two": replace(recipe, name="two", gigabytes=4, module=tmp_path / "other"),
+    }
+    with pytest.raises(ToolError, match=r"10\.9 GB free, a build needs 11 GB"):
+        ensure("one", "two", cache=Cache(tmp_path / "c"), recipes=two)
+    assert not log.exists()
+    ensure("one", cache=Cache(tmp_path / "c"), recipes=two)
+    assert log.exists()
+
+
 def test_a_cache_that_cannot_be_made_is_one_clear_error(
     tmp_path: Path, recipe: Recipe, stand_in_go: Callable[[str], Path]
 ) -> None:
