@@ -23,7 +23,7 @@ from gitops_infra.sandbox.plugins.kubernetes.objects import (
     timeout,
     title,
 )
-from gitops_infra.sandbox.plugins.kubernetes.readiness import wait_for
+from gitops_infra.sandbox.plugins.kubernetes.readiness import Wait, wait_for
 
 _DELETE_SECONDS = 600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -38,16 +38,19 @@ class Waiter:
     def __init__(self, cluster: Cluster, cancelled: threading.Event) -> None:
         self._cluster, self._cancelled = cluster, cancelled
 
-    def until_ready(self, inputs: Mapping[str, Any], live: Object, custom: float) -> Object:
+    def wait_for(self, inputs: Mapping[str, Any]) -> Wait | None:
+        """What to wait for after a write; asked before it, for a bad annotation must not lose what was written."""
+        return wait_for(inputs, self._cluster)
+
+    def until_ready(self, wanted: Wait | None, inputs: Mapping[str, Any], live: Object, custom: float) -> Object:
         """The object when it is ready. Raises PartialError after the timeout or a cancellation."""
-        wanted = wait_for(inputs, self._cluster)
         lacking: list[str] = []
         if wanted is None:
             return self._latest(live)
         name = metadata(live)["name"]
         for _ in self._pauses(timeout(inputs, custom, wanted.seconds)):
             live = self._latest(live)
-            lacking = wanted.check(live)
+            lacking = _lacking(wanted, live)
             if not lacking:
                 return live
         if self._cancelled.is_set():
@@ -57,7 +60,7 @@ class Waiter:
     def lacks_on_read(self, inputs: Mapping[str, Any], live: Object) -> list[str]:
         """What a refresh finds missing in the object."""
         wanted = wait_for(inputs, self._cluster)
-        return wanted.check(live) if wanted and wanted.on_read else []
+        return _lacking(wanted, live) if wanted and wanted.on_read else []
 
     def delete(self, inputs: Mapping[str, Any], live: Object, custom: float) -> None:
         """Deletes the object and waits until it is gone, finalizers included. Raises RefusedError, ApiError."""
@@ -107,6 +110,13 @@ class Waiter:
             self._cancelled.wait(min(pause, max(0.0, end - time.monotonic())))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             yield
+
+
+def _lacking(wanted: Wait, live: Object) -> list[str]:
+    try:
+        return wanted.check(live)
+    except (ApiError, NoMatchError, UnansweredError) as error:
+        return [str(error)]  # such as endpoints that the credentials may not read
 
 
 def _holding(live: Object) -> str:

@@ -67,6 +67,7 @@ class Resources:
         self._must_be_reachable()
         desired = values.opened(inputs)
         manager = naming.manager(desired, {}, self._settings)
+        wanted = self._waiter.wait_for(desired)
         try:
             live = self._writer.create(desired, manager)
         except NoMatchError as error:
@@ -82,7 +83,7 @@ class Resources:
             return checkpoint.state(desired, obj, inputs, api_version=desired["apiVersion"], manager=manager)
 
         try:
-            live = self._waiter.until_ready(desired, live, timeout)
+            live = self._waiter.until_ready(wanted, desired, live, timeout)
         except PartialError as error:
             told = (
                 f'resource "{urn}" was successfully created, but the Kubernetes API server '
@@ -113,12 +114,11 @@ class Resources:
         self._must_be_reachable()
         desired = objects.writable(values.opened(news))
         manager = naming.manager(desired, olds, self._settings)
-        identity = objects.identity(desired)
+        wanted, identity = self._waiter.wait_for(desired), objects.identity(desired)
         told = f'the Kubernetes API server reported that "{identity}" failed to fully initialize or become live: '
         try:
-            live = self._waiter.until_ready(
-                desired, self._writer.update(desired, manager, ignore, dry_run=False), timeout
-            )
+            live = self._writer.update(desired, manager, ignore, dry_run=False)
+            live = self._waiter.until_ready(wanted, desired, live, timeout)
         except NoMatchError as error:
             raise RefusedError(f'update of resource "{urn}" {_NO_API}: {error}') from error
         except PartialError as error:

@@ -252,3 +252,58 @@ def test_without_server_side_apply_objects_are_labelled_and_written_as_a_whole(
     _, state = stub.create(CONFIG_MAP, inputs)
     assert state["__fieldManager"] == "pulumi-kubernetes"
     assert stub.update(CONFIG_MAP, state, {**inputs, "data": {"mode": "off"}})["data"] == {"mode": "off"}
+
+
+def test_a_definition_is_changed_in_place_and_its_objects_follow_its_scope(provider: Plugin) -> None:
+    group = "plugins.example.com"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"gizmos.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Cluster",
+            "names": {"kind": "Gizmo", "plural": "gizmos"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "properties": {"spec": {"type": "object", "x_kubernetes_preserve_unknown_fields": True}},
+                        }
+                    },
+                }
+            ],
+        },
+    }
+    token = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+    definition = provider.checked(token, definition)
+    gizmo = {
+        "apiVersion": f"{group}/v1",
+        "kind": "Gizmo",
+        # In the foreground it would wait until the garbage collector knows the kind, for up to 30 seconds.
+        "metadata": {"name": "g", "annotations": {"pulumi.com/deletionPropagationPolicy": "background"}},
+        "spec": {"size": 3.0, "part": 0.5},
+    }
+    gizmo_token = f"kubernetes:{group}/v1:Gizmo"
+    assert provider.checked(gizmo_token, gizmo) == gizmo  # known from the definition, before it is there
+    identity, state = provider.create(token, definition)
+    assert identity == f"gizmos.{group}"
+    assert provider.differing(token, state, definition) == {}
+    wrong = {**gizmo, "metadata": {**gizmo["metadata"], "namespace": "default"}}
+    made, gizmo_state = provider.create(gizmo_token, wrong)
+    assert (made, gizmo_state["spec"]) == ("g", {"size": 3, "part": 0.5})
+    assert provider.differing(gizmo_token, gizmo_state, gizmo) == {}
+    after = {
+        **definition,
+        "spec": {**definition["spec"], "names": {**definition["spec"]["names"], "shortNames": ["gz"]}},
+    }
+    assert provider.differing(token, state, after) == {"spec.names.shortNames": "ADD"}
+    state = provider.update(token, state, after)
+    assert provider.differing(token, state, after) == {}
+    provider.delete(gizmo_token, made, gizmo_state)
+    provider.delete(token, identity, state)
+    assert provider.read(gizmo_token, made, gizmo_state, gizmo) == ("", {}, {})

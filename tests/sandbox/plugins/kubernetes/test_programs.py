@@ -11,6 +11,7 @@ import yaml
 from kubernetes.dynamic import DynamicClient
 
 from gitops_infra.sandbox.cluster.cluster import Cluster
+from gitops_infra.sandbox.plugins.kubernetes.objects import DELETION_POLICY
 from gitops_infra.testing.stack import Stack, StackFactory, UpdateFailed
 
 from .conftest import CANARY
@@ -128,7 +129,8 @@ def test_a_program_lives_from_its_creation_to_its_end(run: Any, live: DynamicCli
                 "widget",
                 api_version=f"{group}/v1",
                 kind="Widget",
-                metadata={"name": "widget", **inside},
+                # In the foreground it would wait until the garbage collector knows the kind, for up to 30 seconds.
+                metadata={"name": "widget", **inside, "annotations": {DELETION_POLICY: "background"}},
                 spec={"size": 3, "deep": {"password": pulumi.Output.secret(CANARY)}},
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[definition])),
             )

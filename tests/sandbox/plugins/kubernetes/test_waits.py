@@ -4,6 +4,7 @@ import json
 import threading
 import time
 
+import pytest
 from google.protobuf import empty_pb2
 from kubernetes.dynamic import DynamicClient
 
@@ -78,6 +79,24 @@ def test_an_object_that_does_not_become_ready_is_kept(provider: Plugin, live: Dy
     later.start()
     assert provider.create(CONFIG_MAP, waiting)[1]["data"] == {"mode": "ready"}
     later.join()
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ("phase=Ready", 'expected a "jsonpath=" or "condition=" prefix, got "phase=Ready"'),
+        ("jsonpath=.status", "a jsonpath must be in braces, such as {.status.phase}, got .status"),
+        ("jsonpath={range}", "the sandbox does not implement the jsonpath {range}"),
+        ("[]", "at least one condition must be specified"),
+    ],
+)
+def test_a_condition_that_cannot_be_waited_for_is_refused_before_anything_is_made(
+    provider: Plugin, live: DynamicClient, namespace: str, asked: str, reason: str
+) -> None:
+    waiting = config_map(namespace)
+    waiting["metadata"]["annotations"] = {"pulumi.com/waitFor": asked}
+    assert refused(lambda: provider.create(CONFIG_MAP, waiting)) == f"pulumi.com/waitFor: {reason}"
+    assert "settings" not in [one.metadata.name for one in objects(live).get(namespace=namespace).items]
 
 
 def test_a_deployment_and_its_service_are_waited_for(provider: Plugin, namespace: str) -> None:
