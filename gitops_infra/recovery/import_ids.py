@@ -6,34 +6,11 @@ whose creation is a PUT, or that the provider adopts when they are there, need n
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from gitops_infra.audit.github_client import GitHubReader
+from gitops_infra.recovery.fate import Decision, Fate
 from gitops_infra.recovery.state import PendingCreate
-
-
-class Fate(StrEnum):
-    """What resume does with one pending create."""
-
-    IMPORT = "import"
-    ABSENT = "absent"
-    REPEAT = "repeat"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One pending create with its fate. `import_id` is set exactly for IMPORT."""
-
-    create: PendingCreate
-    fate: Fate
-    why: str
-    import_id: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.create.name}: {self.why}"
 
 
 class Unclear(Exception):  # noqa: N818 - says what the look-up found
@@ -138,6 +115,22 @@ def _repository_file(reader: GitHubReader, owner: str, create: PendingCreate) ->
     return f"{repository}:{escaped(path)}:{branch}"
 
 
+WEBHOOK = "github:index/repositoryWebhook:RepositoryWebhook"
+
+
+def _webhook(reader: GitHubReader, owner: str, create: PendingCreate) -> str | None:
+    repository = _input(create, "repository")
+    # By its address, which names the receiver and so is a secret: nothing else tells one from another.
+    configuration = create.opened("configuration")
+    address = configuration.get("url") if isinstance(configuration, Mapping) else None
+    if not isinstance(address, str):
+        raise KeyError("configuration.url")
+    for entry in _listed(reader, "/repos/{}/{}/hooks", owner, repository):
+        if (entry.get("config") or {}).get("url") == address:
+            return f"{repository}/{entry['id']}"
+    return None
+
+
 LOOKUPS: Mapping[str, Lookup] = {
     "github:index/repository:Repository": _repository,
     "github:index/repositoryRuleset:RepositoryRuleset": _ruleset,
@@ -146,8 +139,12 @@ LOOKUPS: Mapping[str, Lookup] = {
     "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": _environment_variable,
     "github:index/issueLabel:IssueLabel": _label,
     "github:index/repositoryFile:RepositoryFile": _repository_file,
+    WEBHOOK: _webhook,
 }
 """Types whose creation fails, or makes a second one, when the thing is there already."""
+
+WITH_SECRETS = frozenset({WEBHOOK})
+"""Types whose look-up needs inputs that are secret."""
 
 REPEATABLE: Mapping[str, str] = {
     "github:index/repositoryEnvironment:RepositoryEnvironment": "the forge overwrites the environment",

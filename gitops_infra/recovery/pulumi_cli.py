@@ -59,6 +59,11 @@ class Pulumi:
         document: dict[str, Any] = json.loads(self.on_stack("stack", "export"))
         return document
 
+    def export_with_secrets(self) -> dict[str, Any]:
+        """The same with secrets in plain text: for memory alone, never for a file. Raises PulumiFailed."""
+        document: dict[str, Any] = json.loads(self.on_stack("stack", "export", "--show-secrets"))
+        return document
+
     def others(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """`project/stack` and export of each other stack of the backend, 100 at most. Raises PulumiFailed."""
         project, own = self.project(), self.stack.rpartition("/")[2]

@@ -9,13 +9,16 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gitops_infra.audit.github_client import GitHubReader
+from gitops_infra.recovery.fate import Decision, Fate
 from gitops_infra.recovery.gone import StillThere, check_gone, of_repository, without
 from gitops_infra.recovery.import_file import Entry, import_file
-from gitops_infra.recovery.import_ids import LOOKUPS, Decision, Fate, decide
+from gitops_infra.recovery.import_ids import LOOKUPS, WITH_SECRETS, decide
+from gitops_infra.recovery.in_cluster import KINDS, Clusters, decide_in_cluster
 from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
 from gitops_infra.recovery.state import Export, PendingCreate, planned_creates, read_export
@@ -49,16 +52,17 @@ def resume(  # noqa: PLR0913 - by keyword, each is one wish
     for repository in gone:
         _drop(pulumi, connect, say, repository, dry_run=dry_run)
     document = pulumi.export()
-    export = read_export(document)
+    export = _with_secrets(pulumi, read_export(document))
     failed = _failed(pulumi, document, tuple(made))
     if not export.pending and not failed:
         say("nothing is pending: run `pulumi up`")
         return
     dropped = frozenset(forget)
     creates = {create.urn: create for create in (*failed, *export.creates) if create.urn not in dropped}
+    clusters = Clusters(pulumi.export_with_secrets, pulumi.environment)
     with ExitStack() as stack:
         readers = _Readers(connect, stack)
-        final = [_decision(create, export, readers) for create in creates.values()]
+        final = [_decision(create, export, readers, clusters) for create in creates.values()]
     unknown = [decision for decision in final if decision.fate is Fate.UNKNOWN]
     if unknown:
         raise CannotResume(_unknown(unknown, pulumi.stack, frozenset(create.urn for create in failed)))
@@ -77,13 +81,30 @@ def resume(  # noqa: PLR0913 - by keyword, each is one wish
     say("pending operations are cleared: run `pulumi up --refresh`")
 
 
+def _with_secrets(pulumi: Pulumi, export: Export) -> Export:
+    """The same export, with plain secrets in what is only known by one. They stay in memory."""
+    if not any(create.type in WITH_SECRETS for create in export.creates):
+        return export
+    shown = {create.urn: create for create in read_export(pulumi.export_with_secrets()).creates}
+    creates = tuple(shown.get(each.urn, each) if each.type in WITH_SECRETS else each for each in export.creates)
+    return replace(export, creates=creates)
+
+
 def _failed(pulumi: Pulumi, document: Mapping[str, Any], made: tuple[str, ...]) -> tuple[PendingCreate, ...]:
     """The creations of those names or URNs, as the program would do them now. Runs a preview if there are any."""
     if not made:
         return ()
-    text = pulumi.on_stack("preview", "--json")
-    planned = planned_creates(json.loads(text[text.index("{") :]), document)
-    return tuple(_named(wanted, planned) for wanted in made)
+    planned = _planned(pulumi, document)
+    found = tuple(_named(wanted, planned) for wanted in made)
+    if any(create.type in WITH_SECRETS for create in found):
+        shown = _planned(pulumi, document, "--show-secrets")
+        found = tuple(_named(create.urn, shown) for create in found)
+    return found
+
+
+def _planned(pulumi: Pulumi, document: Mapping[str, Any], *flags: str) -> tuple[PendingCreate, ...]:
+    text = pulumi.on_stack("preview", "--json", *flags)
+    return planned_creates(json.loads(text[text.index("{") :]), document)
 
 
 def _named(wanted: str, planned: tuple[PendingCreate, ...]) -> PendingCreate:
@@ -154,9 +175,11 @@ class _Readers:
         return self._opened[create.base_url]
 
 
-def _decision(create: PendingCreate, export: Export, readers: _Readers) -> Decision:
+def _decision(create: PendingCreate, export: Export, readers: _Readers, clusters: Clusters) -> Decision:
     if create.urn in export.urns:
         return Decision(create, Fate.REPEAT, "is in the state already")
+    if create.type in KINDS:
+        return decide_in_cluster(create, clusters)
     return decide(create, readers.of(create) if create.type in LOOKUPS else None)
 
 

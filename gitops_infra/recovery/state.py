@@ -1,11 +1,15 @@
 """What an exported stack says about operations that never ended."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 GITHUB = "github:index/"
 PROVIDER = "pulumi:providers:github"
+PROVIDERS = "pulumi:providers:"
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How the engine marks a value as a secret one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class PendingCreate:
         """The input as text; None when it is absent, or not plain text (a secret, an unknown)."""
         value = self.inputs.get(key)
         return value if isinstance(value, str) else None
+
+    def opened(self, key: str) -> Any:
+        """The input with the secrets in it in plain text, where the export shows them."""
+        return opened(self.inputs.get(key))
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ def planned_creates(preview: Mapping[str, Any], document: Mapping[str, Any]) -> 
     ]
     # The preview is silent about what stays as it is, as a provider mostly does.
     providers = _providers([*document["deployment"].get("resources", ()), *states])
-    return tuple(_create(each, providers) for each in states if each.get("custom") and each.get("type") != PROVIDER)
+    made = (each for each in states if each.get("custom") and not str(each.get("type")).startswith(PROVIDERS))
+    return tuple(_create(each, providers) for each in made)
 
 
 def _providers(resources: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -116,6 +125,16 @@ def _create(resource: Mapping[str, Any], providers: Mapping[str, Mapping[str, An
 def urn_of_provider(resource: Mapping[str, Any]) -> str | None:
     """URN of the provider of a resource in a state, which refers to it as `<urn>::<id>`; None for a component."""
     return str(resource.get("provider") or "").rpartition("::")[0] or None
+
+
+def opened(value: Any) -> Any:
+    """A value of an export made with `--show-secrets`, without the marks of secrets; None for what stays hidden."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == SECRET:
+            text = value.get("plaintext")
+            return None if text is None else opened(json.loads(text))
+        return {key: opened(inside) for key, inside in value.items()}
+    return [opened(inside) for inside in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> str | None:

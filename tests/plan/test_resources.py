@@ -10,9 +10,11 @@ from gitops_infra.pipelines.github_actions import with_workflows
 from gitops_infra.plan.build import plan
 from gitops_infra.plan.resources import ResourceKind, resources
 from gitops_infra.recovery.import_ids import LOOKUPS, REPEATABLE
+from gitops_infra.recovery.in_cluster import KINDS
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
 
+SIGNER = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ0AAAA==\n-----END PGP PUBLIC KEY BLOCK-----\n"
 EXISTING: dict[str, Any] = {"name": "shop", "existing": True, "visibility": "public", "code_owners": True}
 NEW: dict[str, Any] = {
     "name": "fresh",
@@ -26,11 +28,25 @@ NEW: dict[str, Any] = {
 def wanted(application: dict[str, Any]) -> Topology:
     environments: list[dict[str, Any]] = [
         {"name": "staging", "variables": {"A": "1"}, "secrets": {"TOKEN": "deployToken"}},
-        {"name": "production", "reviewers": [{"team": "platform", "id": 7}]},
+        {
+            "name": "production",
+            "reviewers": [{"team": "platform", "id": 7}],
+            "cluster": "eu",
+            "sync": {"signed_by": [SIGNER]},
+        },
         {"name": "old", "kind": "staging", "retired": True},
         {"name": "review"},
     ]
-    return validate({"owner": "acme", "github_plan": "team", "application": application, "environments": environments})
+    clusters = [{"name": "eu", "receiver_url": "https://flux.example.com"}]
+    return validate(
+        {
+            "owner": "acme",
+            "github_plan": "team",
+            "application": application,
+            "environments": environments,
+            "clusters": clusters,
+        }
+    )
 
 
 @pytest.mark.parametrize("application", [EXISTING, NEW], ids=["existing", "new"])
@@ -59,4 +75,4 @@ def test_a_type_is_called_as_in_the_state() -> None:
 
 @pytest.mark.parametrize("kind", ResourceKind)
 def test_recovery_knows_what_becomes_of_each_kind(kind: ResourceKind) -> None:
-    assert kind.token in {*LOOKUPS, *REPEATABLE}
+    assert kind.token in {*LOOKUPS, *REPEATABLE, *KINDS}

@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from gitops_infra.audit.github_client import GitHubReader
-from gitops_infra.recovery.import_ids import LOOKUPS, REPEATABLE, Decision, Fate, decide, escaped
+from gitops_infra.recovery.fate import Decision, Fate
+from gitops_infra.recovery.import_ids import LOOKUPS, REPEATABLE, decide, escaped
 from gitops_infra.recovery.state import PendingCreate
 
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 KEY = "ssh-ed25519 AAAAC3Nza"
 FORGE: Mapping[str, Any] = {
     "/repos/acme/shop": {"name": "shop"},
@@ -28,9 +30,21 @@ FORGE: Mapping[str, Any] = {
     },
     "/repos/acme/shop/environments/prod%3Aeu/variables/WHERE": {"name": "WHERE"},
     "/repos/acme/shop/labels": [{"id": 8, "name": "Kind/App"}],
+    "/repos/acme/shop/hooks": [
+        {"id": 9, "config": {"url": "https://flux.example.com/hook/other"}},
+        {"id": 10, "config": {"url": "https://flux.example.com/hook/ours"}},
+    ],
     "/repos/acme/shop/contents/docs/a%3Ab.md": {"content": b64encode(b"text\n").decode()},
     "/repos/acme/shop/contents/other.md": {"content": b64encode(b"not ours").decode()},
 }
+
+
+def hook(**value: Any) -> PendingCreate:
+    configuration = {"url": {**SECRET, **value}, "contentType": "json"}
+    return create("RepositoryWebhook", repository="shop", configuration=configuration)
+
+
+SHOWN = {"plaintext": '"https://flux.example.com/hook/ours"'}
 
 
 def create(kind: str, **inputs: Any) -> PendingCreate:
@@ -78,6 +92,7 @@ def decided(pending: PendingCreate, forge: Mapping[str, Any] = FORGE) -> Decisio
             create("RepositoryFile", repository="shop", file="docs/a:b.md", content="text\n", branch="main"),
             "shop:docs/a??b.md:main",
         ),
+        (hook(**SHOWN), "shop/10"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -97,6 +112,7 @@ def test_what_is_on_the_forge_is_imported_by_the_providers_id(pending: PendingCr
         create("ActionsEnvironmentVariable", repository="shop", environment="e", variableName="WHERE"),
         create("IssueLabel", repository="shop", name="kind/app"),
         create("RepositoryFile", repository="shop", file="a.md", content=""),
+        hook(**SHOWN),
     ],
     ids=lambda pending: pending.type.rpartition(":")[2],
 )
@@ -124,6 +140,7 @@ def test_what_is_overwritten_anyway_needs_no_forge(kind: str) -> None:
             PendingCreate("urn:x::thing", "github:index/repository:Repository", {"name": "shop"}, None, None),
             "its provider names no owner in plain text",
         ),
+        (hook(ciphertext="v1:x"), "its input 'configuration.url' was not known when the run ended"),
         (create("Repository", name={"secret": True}), "its input 'name' was not known when the run ended"),
         (
             create("RepositoryFile", repository="shop", file="other.md", content="ours"),

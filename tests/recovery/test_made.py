@@ -12,7 +12,7 @@ from gitops_infra.recovery.pulumi_cli import Pulumi
 from gitops_infra.recovery.resume import CannotResume, resume
 
 FILE = "urn:pulumi:dev::shop::github:index/repositoryFile:RepositoryFile::main"
-HOOK = "urn:pulumi:dev::shop::github:index/repositoryWebhook:RepositoryWebhook::main"
+PROTECTION = "urn:pulumi:dev::shop::github:index/branchProtection:BranchProtection::main"
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,17 @@ def test_a_name_that_no_creation_has_is_refused() -> None:
 
 
 def test_a_name_that_two_creations_have_is_asked_for_as_a_urn() -> None:
-    assert refusal("main", planned=(FILE, HOOK)) == f"'main' is the name of several. Give the URN:\n{FILE}\n{HOOK}"
+    assert (
+        refusal("main", planned=(FILE, PROTECTION))
+        == f"'main' is the name of several. Give the URN:\n{FILE}\n{PROTECTION}"
+    )
 
 
 def test_a_kind_without_a_look_up_is_left_to_the_user() -> None:
-    assert refusal(HOOK, planned=(FILE, HOOK)) == "\n".join(
+    assert refusal(PROTECTION, planned=(FILE, PROTECTION)) == "\n".join(
         [
             "nothing was changed; these creations cannot be judged:",
-            f"  - {HOOK}: resources of type github:index/repositoryWebhook:RepositoryWebhook are not known here",
+            f"  - {PROTECTION}: resources of type github:index/branchProtection:BranchProtection are not known here",
             "For each one: if the thing exists, `pulumi import` it (or delete it).",
             "Then run it again without this `--made`.",
         ]
