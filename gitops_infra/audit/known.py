@@ -22,6 +22,8 @@ class Known:
     """(repository, ruleset name)."""
     deploy_keys: Collection[tuple[str, str]] = field(default_factory=frozenset)
     """(repository, title)."""
+    namespaces: Collection[str] = field(default_factory=frozenset)
+    """Of clusters."""
     resources: Mapping[ResourceKind, int] = field(default_factory=dict)
     """How many of each kind the state has."""
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -46,6 +48,11 @@ def read_known(document: Mapping[str, Any]) -> Known:
         environments=_pairs(names(ResourceKind.ENVIRONMENT, "repository", "environment")),
         rulesets=_pairs(names(ResourceKind.RULESET, "repository", "name")),
         deploy_keys=_pairs(names(ResourceKind.DEPLOY_KEY, "repository", "title")),
+        namespaces=frozenset(
+            str(((entry.get("inputs") or {}).get("metadata") or {}).get("name"))
+            for entry in entries
+            if entry.get("type") == ResourceKind.NAMESPACE.token
+        ),
         resources=Counter(KINDS[kind] for entry in entries if (kind := str(entry.get("type"))) in KINDS),
         outputs=_environments(entries),
         stack=_name(entries),

@@ -8,6 +8,7 @@ from typing import Any
 from gitops_infra.audit.checks import (
     apps,
     branches,
+    clusters,
     code_owners,
     environments,
     keys,
@@ -24,6 +25,7 @@ from gitops_infra.audit.findings import Finding, Severity, error, of_problem
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.identity import identify
 from gitops_infra.audit.known import Known
+from gitops_infra.audit.kubeconfigs import Kubeconfigs
 from gitops_infra.audit.ownership import Owners
 from gitops_infra.audit.part import makes, narrowed
 from gitops_infra.audit.scene import Scene
@@ -78,15 +80,16 @@ def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is know
     *,
     owners: Owners | None = None,
     read_key: apps.KeyReader | None = None,
+    kubeconfigs: Kubeconfigs | None = None,
     part: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, errors first, then warnings; empty when nothing stands in the way and nothing is left alone.
 
     `known` is what the stack made already, `owners` knows of other stacks, `read_key` reads the private key of an App
-    from the stack's configuration, `part` is what of the topology this stack makes, `say` is given a line of progress
-    when it takes longer than two seconds. A bad token or an absent owner is reported alone: nothing behind it can be
-    seen.
+    from the stack's configuration, `kubeconfigs` gives those of clusters (None: they are not looked at), `part` is what
+    of the topology this stack makes, `say` is given a line of progress when it takes longer than two seconds. A bad
+    token or an absent owner is reported alone: nothing behind it can be seen.
 
     Raises ForgeUnreachable when the forge gives no usable answer, and TopologyError where there is no plan.
     """
@@ -114,6 +117,11 @@ def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is know
             *_tasks(scenes),
             *(partial(apps.check, *app, read_key, reader.url) for app in apps.apps(plans).items()),
             partial(requests.check, reader, plans, known),
+            *(
+                partial(clusters.check, cluster, deliveries, kubeconfigs or Kubeconfigs(environment={}), known)
+                for cluster in topology.clusters or ()
+                if (deliveries := clusters.used(plans).get(cluster.name))
+            ),
         ]
         findings += _run(tasks, say or (lambda _: None))
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: tuple(Severity).index(finding.severity)))

@@ -35,11 +35,17 @@ class Scene:
 
     @property
     def makes_keys(self) -> bool:
-        """Whether the plan has a deploy key."""
+        """Whether the plan has a deploy key: one that writes, or one by which a cluster reads."""
         return any(
-            environment.credential is not None and environment.credential.kind is CredentialKind.DEPLOY_KEY
+            environment.delivery is not None
+            or (environment.credential is not None and environment.credential.kind is CredentialKind.DEPLOY_KEY)
             for environment in self.plan.environments
         )
+
+    @property
+    def makes_webhooks(self) -> bool:
+        """Whether a cluster is told of pushes."""
+        return any(each.delivery is not None and each.delivery.receiver_url for each in self.plan.environments)
 
     @property
     def pairs(self) -> Iterator[tuple[WantedEnvironment, Environment]]:

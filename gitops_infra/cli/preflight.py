@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gitops_infra.cli import clusters
 from gitops_infra.cli.failure import UserError, clear, extra
 from gitops_infra.cli.inputs import read_part, read_plans, read_token
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gitops_infra.recovery.pulumi_cli import Pulumi
 
 
-def preflight_command(  # noqa: PLR0913 - one parameter per option
+def preflight_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     file: Annotated[Path, typer.Argument(help="Stack file or topology.")],
     base_url: Annotated[
         str | None, typer.Option(envvar="GITHUB_BASE_URL", help="Address of a GitHub other than github.com.")
@@ -32,10 +33,11 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option(help="Stack that `pulumi up` has run on: what it made is not reported.")
     ] = None,
     cwd: Annotated[Path, typer.Option(help="Folder of the Pulumi project, for --stack.")] = Path(),
+    kubeconfig: Annotated[list[str] | None, typer.Option(help=clusters.HELP)] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON on standard output.")] = False,
 ) -> None:
-    """Compare a topology with the live forge, read-only, before `pulumi up`. Exit code 1: there are errors."""
+    """Compare a topology with the live forge and clusters, read-only, before `pulumi up`. Exit code 1: errors."""
     topology, _ = read_plans(file)
     with extra("cli"):
         from gitops_infra.audit.findings import Severity  # noqa: PLC0415 - httpx is an extra
@@ -45,8 +47,9 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
             GitHubReader,
         )
         from gitops_infra.audit.preflight import preflight  # noqa: PLC0415 - as above
-    pulumi = None if stack is None else _pulumi(stack, cwd)
+    pulumi = None if stack is None else clusters.open_stack(stack, cwd)
     known = None if pulumi is None else _known(pulumi)
+    kubeconfigs = clusters.find_kubeconfigs(kubeconfig or (), topology, pulumi)
     with (
         clear(BadAddress, ForgeUnreachable),
         GitHubReader(read_token(token_file), base_url, remember=True) as reader,
@@ -55,9 +58,10 @@ def preflight_command(  # noqa: PLR0913 - one parameter per option
             topology,
             reader,
             known,
-            owners=_owners(pulumi or _pulumi("", cwd)),
+            owners=_owners(pulumi or clusters.open_stack("", cwd)),
             part=_part(file, [each.name for each in topology.environments]),
-            read_key=None if pulumi is None else partial(_key, pulumi),
+            read_key=None if pulumi is None else partial(clusters.read_key, pulumi),
+            kubeconfigs=kubeconfigs,
             say=partial(typer.echo, err=True),
         )
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
@@ -73,14 +77,6 @@ def _part(file: Path, names: list[str]) -> str | None:
     if part not in {None, "foundation", *names}:
         raise UserError(f"{file}: the part {part!a} is neither `foundation` nor one of {', '.join(names)}")
     return part
-
-
-def _pulumi(stack: str, cwd: Path) -> "Pulumi":
-    from gitops_infra.recovery.pulumi_cli import Pulumi  # noqa: PLC0415 - `--help` need not load it
-
-    if not cwd.is_dir():
-        raise UserError(f"{cwd} is no folder. Give --cwd the folder of the Pulumi project")
-    return Pulumi(cwd, stack)
 
 
 def _known(pulumi: "Pulumi") -> "Known":
@@ -101,16 +97,6 @@ def _owners(pulumi: "Pulumi") -> "Owners":
             yield from pulumi.others()
 
     return Owners(states)
-
-
-def _key(pulumi: "Pulumi", key: str) -> str | None:
-    """The secret value, through a pipe; None where the configuration has none."""
-    from gitops_infra.apps.vault import Vault  # noqa: PLC0415 - as above
-    from gitops_infra.recovery.pulumi_cli import PulumiFailed  # noqa: PLC0415 - as above
-
-    with clear(PulumiFailed):
-        vault = Vault(pulumi, key)
-        return vault.read() if vault.is_set() else None
 
 
 def _report(findings: "tuple[Finding, ...]", errors: int) -> None:

@@ -1,6 +1,11 @@
 """A running forge that holds what the sample topology says, and a preflight of a spoiled copy of it."""
 
+import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +13,7 @@ import pytest
 
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.known import Known
+from gitops_infra.audit.kubeconfigs import Kubeconfigs
 from gitops_infra.audit.ownership import Owners
 from gitops_infra.audit.preflight import preflight
 from gitops_infra.sandbox.forge.model import EnvironmentRecord, Ruleset
@@ -73,11 +79,13 @@ def check(forge: Sandbox) -> Preflight:
         known: Known | None = None,
         owners: Owners | None = None,
         part: str | None = None,
+        kubeconfigs: Kubeconfigs | None = None,
         **changes: Any,
     ) -> list[str]:
         wanted = validate(topology(**changes))
         with GitHubReader(token or forge.app_token("provisioner"), forge.url, remember=True) as reader:
-            return [str(finding) for finding in preflight(wanted, reader, known, owners=owners, part=part)]
+            found = preflight(wanted, reader, known, owners=owners, part=part, kubeconfigs=kubeconfigs)
+            return [str(finding) for finding in found]
 
     return run
 
@@ -104,3 +112,86 @@ def ruleset(forge: Sandbox) -> Callable[[str], None]:
         forge.store.add(Ruleset(forge.store.new_id(), shop.id, name, "branch", "active", conditions, [], [], 0.0, 0.0))
 
     return put
+
+
+@dataclass
+class FakeApi:
+    """An API server on loopback that answers from a table, and keeps what it was asked."""
+
+    url: str = ""
+    objects: dict[str, Any] = field(default_factory=dict)
+    """By path."""
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    """Status and body by path, before anything else."""
+    allowed: Callable[[dict[str, Any]], bool] = lambda _: True
+    delay: float = 0.0
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    """Method, path and `Authorization` of each request."""
+
+    def answer(self, path: str, body: Any) -> tuple[int, Any]:
+        if path in self.answers:
+            return self.answers[path]
+        if path.endswith("selfsubjectaccessreviews"):
+            return 201, {"status": {"allowed": self.allowed(body["spec"]["resourceAttributes"])}}
+        if path in DISCOVERY:
+            kinds = DISCOVERY[path]
+            names = [PLURALS.get(kind, f"{kind.lower()}s") for kind in kinds]
+            rows = zip(names, kinds, strict=True)
+            return 200, {
+                "resources": [{"name": name, "kind": kind, "namespaced": kind not in WHOLE} for name, kind in rows]
+            }
+        return (200, self.objects[path]) if path in self.objects else (404, {"message": "not found"})
+
+    def kubeconfig(self, **user: Any) -> str:
+        return json.dumps(
+            {
+                "current-context": "dev",
+                "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "me"}}],
+                "clusters": [{"name": "dev", "cluster": {"server": self.url}}],
+                "users": [{"name": "me", "user": user or {"token": "canary-token"}}],
+            }
+        )
+
+
+WHOLE = ("Namespace", "ClusterRole")
+PLURALS: dict[str, str] = {"GitRepository": "gitrepositories"}
+DISCOVERY: dict[str, tuple[str, ...]] = {
+    "/api/v1": ("Namespace", "Secret"),
+    "/apis/rbac.authorization.k8s.io/v1": ("ClusterRole",),
+    "/apis/source.toolkit.fluxcd.io/v1": ("GitRepository",),
+    "/apis/kustomize.toolkit.fluxcd.io/v1": ("Kustomization",),
+    "/apis/notification.toolkit.fluxcd.io/v1": ("Receiver",),
+}
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """A fake API server with Flux and nothing in it."""
+    fake = FakeApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            fake.asked.append((self.command, path, self.headers.get("Authorization")))
+            time.sleep(fake.delay)
+            status, answer = fake.answer(path, body)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 - as above
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        fake.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield fake
+        server.shutdown()
+        thread.join()

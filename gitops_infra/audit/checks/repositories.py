@@ -24,6 +24,10 @@ Source: GitHub docs, permissions required for GitHub Apps.
 """
 
 
+WEBHOOKS = ("repository_hooks", "write", "/repos/{}/{}/hooks")
+"""The same, where a cluster is told of pushes."""
+
+
 def application(scene: Scene) -> Iterator[Finding]:
     """Findings about the application repository itself."""
     repository = scene.application
@@ -135,7 +139,9 @@ def _permissions(scene: Scene, repository: Repository, live: Mapping[str, Any]) 
     if scene.identity.scopes is not None:
         return
     environment = next((each.name for each in (*scene.plan.environments, *scene.others)), "")
-    for permission, level, path in PROBES:
+    for permission, level, path in (*PROBES, *((WEBHOOKS,) if scene.makes_webhooks else ())):
         answer = scene.reader.get(path, repository.owner, repository.name, environment, per_page=1)
-        if answer.status == HTTPStatus.FORBIDDEN:
+        # Webhooks that may not be seen are no webhooks to GitHub.
+        hidden = (permission, answer.status) == (WEBHOOKS[0], HTTPStatus.NOT_FOUND)
+        if answer.status == HTTPStatus.FORBIDDEN or hidden:
             yield missing_permission(of_repository(repository), permission, level)

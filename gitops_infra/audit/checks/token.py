@@ -38,3 +38,6 @@ def _scopes(scene: Scene) -> Iterator[str]:
         yield "workflow"
     if any(True for _ in scene.teams()):
         yield "read:org"
+    # `repo` includes the webhooks of repositories, `public_repo` does not.
+    if scene.makes_webhooks and public and not scene.identity.has_scope("repo"):
+        yield "admin:repo_hook"

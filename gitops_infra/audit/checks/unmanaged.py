@@ -25,8 +25,11 @@ def _title(entry: Entry) -> str:
 
 def _hook(entry: Entry) -> str:
     """Host of a webhook's address: a path can hold a secret."""
-    url = str((entry.get("config") or {}).get("url") or "")
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or f"no. {entry.get('id')}"
+    return _host(str((entry.get("config") or {}).get("url") or "")) or f"no. {entry.get('id')}"
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 LISTS: tuple[tuple[str, str, str | None, Callable[[Entry], str]], ...] = (
@@ -71,17 +74,24 @@ def check(scene: Scene) -> Iterator[Finding]:
     application = scene.application
     everywhere = (*scene.plan.environments, *scene.others)
     rulesets = (*application.rulesets, *(ruleset for each in scene.others for ruleset in each.rulesets))
+    deliveries = [environment.delivery for environment in everywhere if environment.delivery]
     planned = {
         # The stack of the foundation makes those of the default branch and of tags.
         "rulesets": {ruleset.name.casefold() for ruleset in (*rulesets, *scene.foundation)},
         "environments": {environment.name.casefold() for environment in everywhere},
         "deploy keys": {
-            f"{environment.credential.title} (write)".casefold()
-            for environment in everywhere
-            if environment.credential and environment.credential.title
+            *(
+                f"{environment.credential.title} (write)".casefold()
+                for environment in everywhere
+                if environment.credential and environment.credential.title
+            ),
+            *(f"{each.key.title} (read)".casefold() for each in deliveries),
         },
+        # Their paths are secret, so one of the same host counts as the cluster's.
+        "webhooks": {_host(each.receiver_url).casefold() for each in deliveries if each.receiver_url},
     }
-    known = {"deploy keys": {f"{title} (write)" for _, title in scene.known.deploy_keys}}
+    titles = {title for _, title in scene.known.deploy_keys}
+    known = {"deploy keys": {f"{title} ({right})" for title in titles for right in ("read", "write")}}
     found = unmanaged(scene.reader, application.owner, application.name)
     for sort, names in found.items():
         if names is not None:
