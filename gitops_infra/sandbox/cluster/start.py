@@ -83,8 +83,10 @@ class Starter:
         )
 
     def _start_api(self, api: Api) -> None:
-        started = self._launch([api_server(self._place)])
-        self._processes.wait([ETCD.name, *started], api.ready, TIMEOUT, f"API server of {self._place.name}")
+        server = api_server(self._place)
+        if self._name(server) not in self._processes.pids:
+            self._launch([server])
+        self._processes.wait([ETCD.name, self._name(server)], api.ready, TIMEOUT, f"API server of {self._place.name}")
 
     def _launch(self, programs: Sequence[Program]) -> list[str]:
         for program in programs:

@@ -85,12 +85,10 @@ def test_a_user_has_the_rights_of_its_group_and_an_expired_one_none(staging: Clu
 
 
 def test_a_user_of_one_cluster_is_nobody_in_another(clusters: Clusters) -> None:
-    foreign = clusters["staging"].authority.client("root", ["system:masters"])
     own = yaml.safe_load(clusters["production"].kubeconfig)
     text = yaml.safe_load(clusters["staging"].user("root", ["system:masters"]))
     text["clusters"] = own["clusters"]
     text["clusters"][0]["name"] = "staging"
-    assert foreign.certificate
     assert status_of(yaml.safe_dump(text)) == 401
 
 
@@ -111,6 +109,7 @@ def test_a_cluster_is_unreachable_for_a_while_and_goes_on_afterwards(
     assert clusters["staging"].api.ready()
     started = time.monotonic()
     review.start_api()
+    review.start_api()  # nothing to do
     record_property("seconds_until_back", time.monotonic() - started)
     assert review.api.get("/api/v1/namespaces/kept")
     path = "/apis/apps/v1/namespaces/kept/deployments/shop"
