@@ -6,7 +6,7 @@ from gitops_infra.audit.delivery_status import State
 from gitops_infra.audit.status import Status
 from gitops_infra.cli.text_table import Page
 
-SHORT = 12
+SHORT = 8
 """Digits of a SHA that are shown."""
 WORDS = {
     State.READY: "ready",
@@ -22,7 +22,7 @@ def table(found: Iterable[Status]) -> str:
     found, page = tuple(found), Page()
     several = len({each.application for each in found}) > 1
     page.table(
-        ("environment", "cluster", "branch head", "fetched", "applied", "state"),
+        ("environment", "cluster", "head", "fetched", "applied", "state"),
         [
             (
                 _name(each, several=several),

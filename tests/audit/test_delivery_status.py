@@ -93,7 +93,7 @@ def test_while_it_is_put_back_it_stays_ready() -> None:
     "message",
     [
         (
-            "failed to checkout and determine revision: unable to list remote for 'ssh://git@github.com/acme/shop.git': "
+            "failed to checkout and determine revision: unable to list remote for 'ssh://git@forge/acme/shop.git': "
             'couldn\'t find remote ref "refs/heads/env/staging"'
         ),
         "git repository is empty",

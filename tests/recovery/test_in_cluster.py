@@ -35,7 +35,8 @@ class Answering(Clusters):
 
     def __init__(self, there: Any = None) -> None:
         super().__init__(dict, {})
-        self.there, self.asked = there, []
+        self.there = there
+        self.asked: list[Any] = []
 
     def of(self, provider: str) -> Any:
         assert provider == PROVIDER
@@ -89,8 +90,8 @@ def test_what_is_somebody_elses_is_left_to_the_user() -> None:
         (
             ClusterFailed("refused-credentials", "eu refuses the credentials", "Make a new kubeconfig"),
             (
-                f"eu refuses the credentials. Make a new kubeconfig, and write it into the state with `pulumi up --target "
-                f"'{PROVIDER}'`"
+                f"eu refuses the credentials. Make a new kubeconfig, and write it into the state with `pulumi up "
+                f"--target '{PROVIDER}'`"
             ),
         ),
     ],
@@ -119,7 +120,12 @@ def state(**inputs: Any) -> dict[str, Any]:
 def test_the_kubeconfig_is_that_of_the_stacks_provider(context: str | None, host: str) -> None:
     inputs = {"kubeconfig": secret(KUBECONFIG), **({"context": context} if context else {})}
     reads: list[int] = []
-    clusters = Clusters(lambda: reads.append(1) or state(**inputs), {})
+
+    def shown() -> dict[str, Any]:
+        reads.append(1)
+        return state(**inputs)
+
+    clusters = Clusters(shown, {})
     assert clusters.of(PROVIDER).host == host
     assert clusters.of(PROVIDER) is clusters.of(PROVIDER)
     assert reads == [1]
