@@ -170,7 +170,7 @@ def _planned(args: GitOpsAgentArgs) -> tuple[Delivery, bool]:
             owner_kind=args.owner_kind or OwnerKind.ORGANIZATION,
             price_plan=args.github_plan,
             known_hosts=tuple(args.known_hosts or ()),
-            cluster=args.cluster,
+            cluster=args.cluster if args.environment.cluster else None,
         )
     )
     if planned.delivery is None:
@@ -183,7 +183,7 @@ def _nothing_to_follow(args: GitOpsAgentArgs) -> Problem:
     return Problem(
         "environment.cluster",
         "environment-without-cluster",
-        f"environment {name} names no cluster, so there is nothing for an agent to do",
+        f"environment '{name}' names no cluster, so there is nothing for an agent to do",
         "Set `cluster` in the environment, and describe it under `cluster` of the arguments",
     )
 
