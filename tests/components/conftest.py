@@ -79,3 +79,17 @@ def staging(topology: Args) -> Args:
 
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nPRIVATE-KEY-CANARY\n-----END PRIVATE KEY-----\n"
 """Has the form of one, and is none."""
+
+
+@pytest.fixture
+def kubeconfig() -> str:
+    """Has the form of one, and leads nowhere."""
+    return KUBECONFIG
+
+
+KUBECONFIG = """\
+current-context: eu-admin
+contexts: [{name: eu-admin, context: {cluster: eu, user: admin}}]
+clusters: [{name: eu, cluster: {server: "https://eu.acme.example"}}]
+users: [{name: admin, user: {token: KUBECONFIG-CANARY}}]
+"""

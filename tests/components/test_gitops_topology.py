@@ -143,6 +143,8 @@ def test_it_reports_environments_access_and_enforcement(
         "url": "https://forge.invalid/acme/made/tree/env/production",
         "fingerprint": "SHA256:fingerprint",
         "secret_name": "GITOPS_DEPLOY_KEY",
+        "cluster": None,
+        "namespace": None,
     }
     assert reports["environments"]["review"]["branch"] is None
     assert reports["access"]["environments"]["production"]["movers"] == ["credential of production"]

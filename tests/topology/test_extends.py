@@ -96,6 +96,29 @@ def test_what_pulumi_has_read_of_the_stack_file_means_the_same(project: Project)
     assert load_value(COMPLETE, folder) == validate(COMPLETE)
 
 
+def test_clusters_merge_by_name_and_environments_choose_among_them(project: Project) -> None:
+    """One base knows the clusters; a stack says where its environments are, and what is different there."""
+    base = BASE + "clusters:\n  - {name: eu, kubeconfig: euKubeconfig, context: admin}\n  - {name: us}\n"
+    stack = STACK.replace("staging\n", "staging\n        cluster: eu\n        sync: {prune: false}\n", 1)
+    stack += (
+        "    clusters:\n      - {name: eu, context: null, receiver_url: https://flux.example}\n      - {name: asia}\n"
+    )
+    made = load(project(stack, base=base))
+    assert [each.model_dump(exclude_unset=True) for each in made.clusters or ()] == [
+        {"name": "eu", "kubeconfig": "euKubeconfig", "receiver_url": "https://flux.example"},
+        {"name": "us"},
+        {"name": "asia"},
+    ]
+    assert [each.cluster for each in made.environments] == ["eu", None, None]
+
+
+def test_a_problem_of_a_cluster_names_the_file_that_said_it(project: Project) -> None:
+    base = BASE + "clusters:\n  - {name: eu, context: ''}\n"
+    assert refused(project(STACK, base=base)) == [
+        "stacks/base.yaml:10 clusters[0].context: context '' is empty. Give it a name. [bad-context]"
+    ]
+
+
 def test_bases_may_extend_bases_and_may_be_stack_files(project: Project) -> None:
     file = project(
         STACK.replace("base.yaml", "team.yaml"),

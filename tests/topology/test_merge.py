@@ -33,7 +33,8 @@ def test_mappings_merge_null_removes_and_anything_else_replaces(*, base: Any, to
 
 
 @pytest.mark.parametrize(
-    ("key", "name"), [("environments", "name"), ("repositories", "name"), ("promotions", "target")]
+    ("key", "name"),
+    [("environments", "name"), ("repositories", "name"), ("clusters", "name"), ("promotions", "target")],
 )
 def test_entries_merge_by_name_in_the_order_of_the_base_and_new_ones_follow(key: str, name: str) -> None:
     base = {key: [{name: "a", "x": {"p": 1}, "y": [1]}, {name: "b", "z": 1}]}
