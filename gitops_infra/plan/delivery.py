@@ -17,6 +17,8 @@ LABEL = "gitops-infra"
 
 ALL_VERBS = ("create", "delete", "get", "list", "patch", "update", "watch")
 
+READING = ("get", "list", "watch")
+
 WORKLOADS = (
     PolicyRule(("",), ("configmaps", "persistentvolumeclaims", "serviceaccounts", "services"), ALL_VERBS),
     PolicyRule(("apps",), ("daemonsets", "deployments", "statefulsets"), ALL_VERBS),
@@ -25,8 +27,11 @@ WORKLOADS = (
     PolicyRule(("policy",), ("poddisruptionbudgets",), ALL_VERBS),
     PolicyRule(("networking.k8s.io",), ("ingresses", "networkpolicies"), ALL_VERBS),
     PolicyRule(("gateway.networking.k8s.io",), ("grpcroutes", "httproutes"), ALL_VERBS),
+    # Flux looks at these to tell whether a Deployment or StatefulSet is healthy, and waits in vain without.
+    PolicyRule(("apps",), ("replicasets",), READING),
+    PolicyRule(("",), ("pods",), READING),
 )
-"""What manifests may contain unless more is permitted.
+"""What manifests may contain unless more is permitted, and what the agent reads to judge their health.
 
 No Secrets: the agent's own key is one, and manifests in git hold none in plain text. No RBAC objects: with them the
 agent could widen its rights.

@@ -185,6 +185,12 @@ def test_no_usual_kind_is_a_secret_or_widens_rights() -> None:
     assert {verb for rule in WORKLOADS for verb in rule.verbs} <= set(ALL_VERBS)
 
 
+def test_the_agent_may_read_what_health_is_judged_by() -> None:
+    """The poller of Flux (kstatus) lists the ReplicaSets of a Deployment and the Pods of a StatefulSet."""
+    reading = {(kind, rule.verbs) for rule in WORKLOADS for kind in rule.resources if kind in {"replicasets", "pods"}}
+    assert reading == {("replicasets", ("get", "list", "watch")), ("pods", ("get", "list", "watch"))}
+
+
 LABEL = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?"
 NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
