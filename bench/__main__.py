@@ -16,12 +16,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.cells.calls import calls
 from bench.cells.clients import clients, parallel
+from bench.cells.delivery import delivery
 from bench.cells.imports import imports
 from bench.cells.lives import SIZES, growth, lives
 from bench.cells.programs import programs
 from bench.contestants import Bench
 from bench.rounds import Goal, tell
 from bench.stacks import StepFailed
+from gitops_infra.sandbox.cluster.failure import ClusterError
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.toolchain.failure import ToolError
 
@@ -33,6 +35,7 @@ WITH_ENGINE: dict[str, Cell] = {
     "growth": growth,
     "clients": clients,
     "parallel": parallel,
+    "delivery": delivery,
 }
 LONG = frozenset({"lives-100", "parallel"})
 """Left out by `--quick`."""
@@ -55,7 +58,7 @@ def main() -> int:
             goals += found
             if options.json:
                 _write(options.json, goals)
-    except (StepFailed, ToolError) as error:
+    except (ClusterError, StepFailed, ToolError) as error:
         print(error, file=sys.stderr)
         return 1
     print(table(goals))

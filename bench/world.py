@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.subject import APPLICATION, APPROVER, DEVELOPER, OWNER, TEAM, Subject, config_key
@@ -19,6 +19,7 @@ PERMISSIONS = dict.fromkeys(
         "contents",
         "environments",
         "issues",
+        "repository_hooks",
         "secrets",
         "variables",
         "workflows",
@@ -52,6 +53,8 @@ class World:
     approver_id: int
     apps: Mapping[str, tuple[int, str]]
     """Environment -> id and private key of its App; empty without `branch` isolation."""
+    kubeconfigs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Key of the stack's configuration -> kubeconfig; empty where nothing is in a cluster."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -60,8 +63,8 @@ class World:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Key of the stack's configuration -> private key."""
-        return {config_key(environment): key for environment, (_, key) in self.apps.items()}
+        """Key of the stack's configuration -> private key or kubeconfig."""
+        return {config_key(environment): key for environment, (_, key) in self.apps.items()} | {**self.kubeconfigs}
 
     def subject(self, environments: int, *, by_team: bool = False) -> Subject:
         """The topology of that size for the people of this forge."""
@@ -86,7 +89,9 @@ def _children() -> float:
 
 
 @contextmanager
-def world(*, latency: float = 0.0, apps_for: Subject | None = None) -> Iterator[World]:
+def world(
+    *, latency: float = 0.0, apps_for: Subject | None = None, kubeconfigs: Mapping[str, str] | None = None
+) -> Iterator[World]:
     """A fresh world in which nothing is made yet. The forge answers after `latency` seconds.
 
     With `apps_for` there is a GitHub App for each environment of that topology, as `branch` isolation needs.
@@ -104,4 +109,4 @@ def world(*, latency: float = 0.0, apps_for: Subject | None = None) -> Iterator[
             app = forge.app(OWNER, f"{APPLICATION}-{name}", WRITER_PERMISSIONS, [f"{OWNER}/{APPLICATION}"])
             apps[name] = (app.id, forge.app_key(app))
         forge.latency(latency)
-        yield World(forge, Path(scratch), token, approver.id, apps)
+        yield World(forge, Path(scratch), token, approver.id, apps, kubeconfigs or {})
