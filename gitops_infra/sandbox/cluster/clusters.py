@@ -110,7 +110,7 @@ class Clusters:
 
     def _start(self, outer: ExitStack, binaries: Mapping[str, Path], *, fresh_ports: bool) -> None:
         with ExitStack() as stack:
-            self.processes = stack.enter_context(Processes())
+            self.processes = stack.enter_context(Processes(self.directory if self._temporary else None))
             folders = {name: self.directory / name for name in self.names}
             shared = stack.enter_context(_ports(self.directory, ETCD_PORTS, fresh=fresh_ports))
             ports = {

@@ -27,7 +27,9 @@ _LOOK = "Look into its log; if the machine is short of memory, start fewer clust
 class Processes:
     """Children of a supervisor of ours, by name. A context manager: at its end, and if we are killed, all are ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, temporary: Path | None = None) -> None:
+        """A temporary folder is removed if we are killed; else it is the caller's to remove."""
+        self._temporary = temporary
         self.pids: dict[str, int] = {}
         """Of what runs, by name."""
         self._codes: dict[str, int] = {}
@@ -39,7 +41,12 @@ class Processes:
 
     def __enter__(self) -> Self:
         self._supervisor = subprocess.Popen(
-            [sys.executable, "-P", str(Path(supervisor.__file__))],
+            [
+                sys.executable,
+                "-P",
+                str(Path(supervisor.__file__)),
+                *([str(self._temporary)] if self._temporary else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # so that Ctrl-C reaches us only, and its group can be killed as a whole
@@ -56,6 +63,8 @@ class Processes:
         process = self._supervisor
         if process is None or process.stdin is None or process.stdout is None:
             return
+        with suppress(ClusterError):
+            self._order({"do": "part"})
         with suppress(BrokenPipeError):
             process.stdin.close()
         try:

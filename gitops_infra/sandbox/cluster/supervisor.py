@@ -3,12 +3,14 @@
 A program of its own, with nothing but the standard library. Orders come as lines of JSON on standard input, news go
 out the same way. When the input ends, by `close` or because the other side was killed, everything is ended: a pipe
 closes on every system and whatever the signal. If this program itself is killed, Linux kills its children.
+Its argument, if any, is a folder to remove when the other side has gone without a word.
 """
 
 import ctypes
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +25,8 @@ GENTLE_SECONDS = 3.0
 class Supervisor:
     """The children, and the loop that starts and reaps them."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._gentle: set[str] = set()
         self._parent_dies = _parent_death_signal()
@@ -58,11 +61,15 @@ class Supervisor:
             return
         finally:
             self._end_all()
+            if self._folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _obey(self, order: dict[str, Any]) -> None:
-        name = order["name"]
+        name = order.get("name", "")
         if order["do"] == "start":
             self._start(name, order)
+        elif order["do"] == "part":
+            self._folder = None  # the other side lives, and sees to it
         elif name in self._children:
             self._children[name].kill()
 
@@ -129,4 +136,4 @@ def _tell(**news: Any) -> None:
 
 
 if __name__ == "__main__":
-    Supervisor().run()
+    Supervisor(*sys.argv[1:]).run()

@@ -20,7 +20,9 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from gitops_infra.sandbox.cluster.processes import Processes
-with Processes() as processes:
+folder = Path(sys.argv[1]).with_name("temporary")
+folder.mkdir()
+with Processes(folder) as processes:
     for name in ("one", "two"):
         processes.start(name, ["sleep", "600"], {"PATH": "/usr/bin:/bin"}, Path(sys.argv[1]), gentle=name == "two")
     print(processes._supervisor.pid, *processes.pids.values(), flush=True)
@@ -39,12 +41,13 @@ def is_gone(pid: int) -> bool:
 
 
 def test_the_end_of_the_block_ends_all(tmp_path: Path) -> None:
-    with Processes() as processes:
+    with Processes(tmp_path) as processes:
         for name in ("one", "two"):
             processes.start(name, ["sleep", "600"], ENVIRONMENT, tmp_path / "log", gentle=name == "two")
         pids = list(processes.pids.values())
         assert len(pids) == 2
     assert all(is_gone(pid) for pid in pids)
+    assert tmp_path.exists()
 
 
 @pytest.mark.parametrize("victim", ["parent", "supervisor"])
@@ -58,6 +61,7 @@ def test_nothing_is_left_when_somebody_is_killed(tmp_path: Path, eventually: Wai
         supervisor, *children = map(int, parent.stdout.readline().split())
         os.kill(parent.pid if victim == "parent" else supervisor, signal.SIGKILL)
         eventually(lambda: all(map(is_gone, [supervisor, *children])))
+        assert (tmp_path / "temporary").exists() == (victim == "supervisor"), "a living parent removes it itself"
         parent.kill()
 
 
