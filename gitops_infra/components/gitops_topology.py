@@ -207,7 +207,7 @@ def _places(place: Placement, args: GitOpsTopologyArgs, plans: tuple[Plan, ...],
         for key, found in Cluster(
             place.child(f"cluster-{cluster.name}"),
             ClusterArgs(owner=args.topology.owner, cluster=cluster, tenants=[], kubeconfig=_kubeconfig(args, cluster)),
-            place.nested(),
+            place.nested() if part.foundation else place.moved_in(place.nested()),
             _tenants=tenants[cluster.name],
         ).places.items()
     }

@@ -174,6 +174,19 @@ def test_a_part_registers_its_own_cluster_and_needs_its_own_kubeconfig(
     assert {one.urn for one in recorded.resources} <= whole
 
 
+def test_a_cluster_that_state_move_brought_without_its_parent_is_found(record: Record, delivered: Build) -> None:
+    """As the environment that is in it. See docs/clusters.md."""
+
+    def aliases(part: dict[str, str]) -> tuple[str, ...]:
+        found: tuple[str, ...] = (
+            record(make(delivered() | part), outputs=PROTECTED).one("Cluster", "shop-cluster-eu").aliases
+        )
+        return found
+
+    assert aliases({"part": "staging", "foundation": FOUNDATION}) == ("",)
+    assert aliases({}) == ()
+
+
 def test_the_foundation_has_no_cluster(record: Record, delivered: Build) -> None:
     recorded = record(make(delivered() | {"part": "foundation", "secrets": {}}))
     assert recorded.every("Cluster") == []
