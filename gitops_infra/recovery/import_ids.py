@@ -11,6 +11,7 @@ from typing import Any
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.recovery.fate import Decision, Fate
 from gitops_infra.recovery.state import PendingCreate
+from gitops_infra.recovery.webhook_address import address_of
 
 
 class Unclear(Exception):  # noqa: N818 - says what the look-up found
@@ -121,10 +122,11 @@ WEBHOOK = "github:index/repositoryWebhook:RepositoryWebhook"
 def _webhook(reader: GitHubReader, owner: str, create: PendingCreate) -> str | None:
     repository = _input(create, "repository")
     # By its address, which names the receiver and so is a secret: nothing else tells one from another.
-    configuration = create.opened("configuration")
-    address = configuration.get("url") if isinstance(configuration, Mapping) else None
-    if not isinstance(address, str):
-        raise KeyError("configuration.url")
+    address = address_of(create)
+    if address is None:
+        raise Unclear(
+            "its address is a secret that nobody shows. Delete the webhook: the next `pulumi up` makes it anew"
+        )
     for entry in _listed(reader, "/repos/{}/{}/hooks", owner, repository):
         if (entry.get("config") or {}).get("url") == address:
             return f"{repository}/{entry['id']}"

@@ -23,6 +23,7 @@ from gitops_infra.recovery.locks import Lock, locks, state_folder
 from gitops_infra.recovery.pulumi_cli import Pulumi, PulumiFailed
 from gitops_infra.recovery.state import Export, PendingCreate, planned_creates, read_export
 from gitops_infra.recovery.torn import torn_files
+from gitops_infra.recovery.webhook_address import addressed
 
 Say = Callable[[str], None]
 
@@ -97,13 +98,13 @@ def _failed(pulumi: Pulumi, document: Mapping[str, Any], made: tuple[str, ...]) 
     planned = _planned(pulumi, document)
     found = tuple(_named(wanted, planned) for wanted in made)
     if any(create.type in WITH_SECRETS for create in found):
-        shown = _planned(pulumi, document, "--show-secrets")
-        found = tuple(_named(create.urn, shown) for create in found)
+        shown = pulumi.export_with_secrets()
+        found = tuple(addressed(create, shown) if create.type in WITH_SECRETS else create for create in found)
     return found
 
 
-def _planned(pulumi: Pulumi, document: Mapping[str, Any], *flags: str) -> tuple[PendingCreate, ...]:
-    text = pulumi.on_stack("preview", "--json", *flags)
+def _planned(pulumi: Pulumi, document: Mapping[str, Any]) -> tuple[PendingCreate, ...]:
+    text = pulumi.on_stack("preview", "--json")
     return planned_creates(json.loads(text[text.index("{") :]), document)
 
 

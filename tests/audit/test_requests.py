@@ -163,3 +163,13 @@ def test_the_first_failure_ends_the_others() -> None:
     with pytest.raises(ForgeUnreachable, match="no answer"):
         list(module._run([task(number) for number in range(500)], lambda _: None))
     assert len(started) < 500
+
+
+def test_what_a_cluster_has_costs_no_request_of_the_forge_but_its_key_and_its_webhook() -> None:
+    before, wanted = topology(), topology().model_dump(exclude_none=True, mode="json")
+    wanted["clusters"] = [{"name": "eu", "receiver_url": "https://flux.example.com"}]
+    wanted["environments"][0]["cluster"] = "eu"
+    plain, followed = budget(plans(before)), budget(plans(validate(wanted)))
+    assert (followed.total - plain.total, followed.writes - plain.writes) == (4, 2)
+    again = budget(plans(validate(wanted)), made={ResourceKind.NAMESPACE: 1, ResourceKind.WEBHOOK: 1})
+    assert followed.total - again.total == 2
