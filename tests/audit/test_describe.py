@@ -24,7 +24,6 @@ def test_a_plain_repository_is_a_few_lines(forge: Sandbox) -> None:
     assert told(forge) == (
         """\
 # acme/shop as it is. Add `environments`, and see `gitops-infra plan` and `gitops-infra preflight`.
-# Left alone: not readable: webhooks
 owner: acme
 github_plan: enterprise
 application:
@@ -95,7 +94,7 @@ def test_rules_and_code_owners_that_are_there_are_taken_up(forge: Sandbox, tmp_p
         "required_reviews": 2,
         "required_checks": ["lint", "test (3.11)"],
     }
-    assert "# Left alone: rulesets 'main'; not readable: webhooks\n" in text
+    assert "# Left alone: rulesets 'main'\n" in text
     assert "# `code_owners: true` counts on .github/CODEOWNERS to cover" in text
 
 

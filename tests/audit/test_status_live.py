@@ -42,6 +42,7 @@ PLURALS = {
     "Kustomization": "kustomizations",
     "Receiver": "receivers",
 }
+SIGNER = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ0AAAA==\n-----END PGP PUBLIC KEY BLOCK-----\n"
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {greeting: hello}\n"
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\nstringData: {a: b}\n"
 DEPLOYMENT = """\
@@ -110,6 +111,10 @@ class Environment:
         if key:
             self.register(private)
         self.secret(private, known_hosts or self.forge.known_hosts)
+        if self.delivery.signed_by:
+            meta = objects.metadata(tenant, flux.signers_secret_name(self.delivery))
+            data = flux.signers(self.delivery)
+            self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
         self.apply(flux.git_repository(self.delivery))
         self.apply(flux.kustomization(self.delivery))
 
@@ -241,6 +246,15 @@ def test_another_host_key(environment: Environment) -> None:
     line = other.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
     environment.make(known_hosts=f"{environment.forge.known_hosts.split()[0]} {line}\n")
     environment.reaches("failed", "host-key")
+
+
+@pytest.mark.parametrize("environment", [{"signed_by": [SIGNER]}], indirect=True, ids=["signed"])
+def test_a_commit_that_nobody_signed_is_not_applied(environment: Environment) -> None:
+    environment.make()
+    sha = environment.promote({"deploy/staging/shop.yaml": CONFIG_MAP})
+    found = environment.reaches("failed", "not-signed")
+    assert sha in found.verdict.troubles[0].reason
+    assert found.verdict.applied is None
 
 
 def test_suspended_and_changed_by_hand(environment: Environment) -> None:

@@ -117,3 +117,20 @@ def test_what_the_stack_made_is_not_reported(
     assert cli("preflight", topology).exit_code == 1
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     assert cli("preflight", topology, "--stack", "dev").exit_code == 0
+
+
+def test_a_kubeconfig_is_given_for_a_cluster(
+    cli: Cli, forge: Sandbox, topology: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", forge.token("olivia"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    text = topology.read_text().replace("{name: staging}", "{name: staging, cluster: eu}")
+    topology.write_text(f"{text}clusters: [{{name: eu}}]\n")
+    arguments = ("preflight", topology, "--base-url", forge.url, "--json")
+    findings = json.loads(cli(*arguments).stdout)["findings"]
+    assert [each["code"] for each in findings if each["where"] == "cluster eu"] == ["cluster-not-checked"]
+    tmp_path.joinpath("kubeconfig").write_text("token: canary\n")
+    result = cli(*arguments, "--kubeconfig", f"eu={tmp_path / 'kubeconfig'}")
+    findings = json.loads(result.stdout)["findings"]
+    assert [each["code"] for each in findings if each["where"] == "cluster eu"] == ["cluster-bad-kubeconfig"]
+    assert (result.exit_code, "canary" in result.output) == (1, False)
