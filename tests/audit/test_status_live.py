@@ -218,11 +218,6 @@ def test_manifests_that_the_api_server_refuses(environment: Environment) -> None
     environment.reaches("failed", "rejected")
 
 
-READS = {"verbs": ["get", "list", "watch"]}
-HEALTH = [{"groups": ["apps"], "resources": ["replicasets"], **READS}, {"resources": ["pods"], **READS}]
-
-
-@pytest.mark.parametrize("environment", [{"permissions": HEALTH}], indirect=True, ids=["may read"])
 def test_what_does_not_become_healthy(environment: Environment) -> None:
     environment.make()
     sha = environment.promote({"deploy/staging/shop.yaml": DEPLOYMENT})
