@@ -6,7 +6,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from gitops_infra.agents.kubeconfig import problem
 from gitops_infra.agents.objects import Object
+from gitops_infra.forges.errors import ConfigurationError
 
 _CLASSES: Mapping[str, Any] = {
     "Namespace": kubernetes.core.v1.Namespace,
@@ -53,10 +55,23 @@ def provider(
     return kubernetes.Provider(
         name,
         # Secret from birth: the provider marks nothing of it.
-        kubeconfig=None if kubeconfig is None else pulumi.Output.secret(kubeconfig),
+        kubeconfig=None if kubeconfig is None else _checked(kubeconfig, context, name),
         context=context,
         opts=pulumi.ResourceOptions(parent=parent, additional_secret_outputs=["kubeconfig"]),
     )
+
+
+def _checked(kubeconfig: pulumi.Input[str], context: str | None, name: str) -> pulumi.Output[str]:
+    """The kubeconfig, which a program may only know now. With an empty one `kubectl`'s would be used unasked."""
+    secret: pulumi.Output[str] = pulumi.Output.secret(kubeconfig)
+
+    def check(text: str) -> str:
+        found = problem(text or "", context, f"kubeconfig of {name}", "Pass the content of a whole kubeconfig")
+        if found is not None:
+            raise ConfigurationError([found])
+        return text
+
+    return secret.apply(check)
 
 
 KUBERNETES = "kubernetes:core/v1:Namespace"

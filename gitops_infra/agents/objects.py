@@ -7,6 +7,8 @@ from gitops_infra.plan.model import PolicyRule, Tenant
 Object = dict[str, Any]
 """One Kubernetes object as it stands in a manifest."""
 
+POD_SECURITY = "pod-security.kubernetes.io/enforce"
+
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -16,12 +18,9 @@ def metadata(tenant: Tenant, name: str) -> Object:
 
 
 def namespace(tenant: Tenant) -> Object:
-    """The tenant's namespace."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": tenant.namespace, "labels": dict(tenant.labels)},
-    }
+    """The tenant's namespace. Pods that ask for more of their machine than it says are refused by the API server."""
+    labels = {**tenant.labels, POD_SECURITY: tenant.pod_security.value}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": tenant.namespace, "labels": labels}}
 
 
 def service_account(tenant: Tenant) -> Object:

@@ -7,10 +7,13 @@ import typer
 
 from gitops_infra.cli.failure import UserError
 from gitops_infra.cli.inputs import read_plans
-from gitops_infra.topology.vocabulary import EnvironmentKind
+from gitops_infra.topology.vocabulary import AgentInstall, EnvironmentKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from gitops_infra.plan.model import Plan
+    from gitops_infra.topology.cluster import TargetCluster
 
 
 def render_command(
@@ -26,9 +29,19 @@ def render_command(
         str | None,
         typer.Option(help="Only of this one of several repositories. Without it, each gets a folder of its name."),
     ] = None,
+    *,
+    agents: Annotated[
+        bool,
+        typer.Option(
+            "--agents", help="In their place what installs Flux, for clusters with `install: helm` or `operator`."
+        ),
+    ] = False,
 ) -> None:
     """Promotion workflows and CODEOWNERS of a topology, to be added to an existing repository by pull request."""
     topology, plans = read_plans(file)
+    if agents:
+        _show(_installing(topology.clusters or (), file), output)
+        return
     names = [plan.application.name for plan in plans]
     if repository is not None and repository not in names:
         raise UserError(f"{file} has no repository {repository!a}. It has {', '.join(names)}")
@@ -39,11 +52,33 @@ def render_command(
             owners = code_owner or application.owners or _reviewers(plan)
             if not owners:
                 typer.echo("no CODEOWNERS: production names no reviewers; give --code-owner", err=True)
-            for path, text in _files(plan, owners).items():
-                if output is None:
-                    typer.echo(f"# ---- {folder / path}\n{text}")
-                else:
-                    _write(output / folder / path, text)
+            _show({str(folder / path): text for path, text in _files(plan, owners).items()}, output)
+
+
+def _show(files: "Mapping[str, str]", output: Path | None) -> None:
+    for path, text in files.items():
+        if output is None:
+            typer.echo(f"# ---- {path}\n{text}")
+        else:
+            _write(output / path, text)
+
+
+def _installing(clusters: "Iterable[TargetCluster]", file: Path) -> dict[str, str]:
+    """What installs the agent, by path: values of the chart, or the object that the operator takes."""
+    from gitops_infra.agents.flux_install import CHART, chart_values, flux_instance  # noqa: PLC0415 - as above
+    from gitops_infra.pipelines.render import to_yaml  # noqa: PLC0415 - as above
+
+    files = {}
+    for cluster in clusters:
+        if cluster.install is AgentInstall.HELM:
+            heading = f"helm upgrade --install flux {CHART} --namespace flux-system --create-namespace --values <file>"
+            files[f"{cluster.name}/flux-values.yaml"] = to_yaml(chart_values(), heading)
+        elif cluster.install is AgentInstall.OPERATOR:
+            heading = "Where Flux Operator runs: kubectl apply --filename <file>"
+            files[f"{cluster.name}/flux-instance.yaml"] = to_yaml(flux_instance(), heading)
+    if not files:
+        raise UserError(f"{file} has no cluster with `install: helm` or `install: operator`")
+    return files
 
 
 def _files(plan: "Plan", owners: list[str]) -> dict[str, str]:

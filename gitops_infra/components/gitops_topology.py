@@ -1,6 +1,6 @@
 """A whole topology, or one part of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import pulumi
@@ -347,7 +347,23 @@ def _bad_kubeconfigs(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:
         if cluster.kubeconfig and text is None:
             found.append(not_given(where, cluster.kubeconfig))
         found += bad_kubeconfig(text, cluster, where)
-    return tuple(found)
+    return (*found, *_same_clusters(args, used))
+
+
+def _same_clusters(args: GitOpsTopologyArgs, used: set[Optional[str]]) -> Iterator[Problem]:
+    """Clusters of two names that are one: production would be where staging is, and nobody would notice."""
+    seen: dict[tuple[Optional[str], Optional[str]], str] = {}
+    for index, cluster in enumerate(args.topology.clusters or ()):
+        if cluster.name not in used or cluster.name in (args.kubeconfigs or {}):
+            continue
+        first = seen.setdefault((cluster.kubeconfig, cluster.context), cluster.name)
+        if first != cluster.name:
+            yield Problem(
+                path("clusters", index),
+                "same-cluster",
+                f"it is reached by the same kubeconfig and context as cluster {shown(first)}, so it is the same one",
+                "Give it a `kubeconfig` or `context` of its own, or name one cluster in both environments",
+            )
 
 
 def _missing_secrets(args: GitOpsTopologyArgs) -> tuple[Problem, ...]:

@@ -8,6 +8,7 @@ from gitops_infra.topology.application import Application
 from gitops_infra.topology.cluster import Sync, TargetCluster
 from gitops_infra.topology.defaults import branch_of, forge_host, identity_of, namespace_of, state_repository_of
 from gitops_infra.topology.environment import Environment
+from gitops_infra.topology.vocabulary import PodSecurity
 
 SERVICE_ACCOUNT = "gitops"
 """Whom the agent impersonates, in each tenant's namespace."""
@@ -96,6 +97,7 @@ def tenant(environment: Environment, application: Application, owner: str, clust
         },
         rules=() if sync.cluster_role else (*WORKLOADS, *permitted),
         cluster_role=sync.cluster_role,
+        pod_security=sync.pod_security or PodSecurity.BASELINE,
         made=not sync.existing_namespace,
     )
 

@@ -12,6 +12,7 @@ from gitops_infra.topology.vocabulary import (
     Isolation,
     Method,
     OwnerKind,
+    PodSecurity,
     PricePlan,
     Protection,
     RepositoryRole,
@@ -238,6 +239,8 @@ class Tenant:
     rules: tuple[PolicyRule, ...] = ()
     """Of a Role; empty where a ClusterRole is bound."""
     cluster_role: str | None = None
+    pod_security: PodSecurity = PodSecurity.BASELINE
+    """What the namespace lets pods ask of their machine."""
     made: bool = True
     """Whether the namespace is made here; False: it is there, and stays."""
 

@@ -3,7 +3,7 @@
 from typing import Optional
 
 from gitops_infra.topology.model import Model
-from gitops_infra.topology.vocabulary import Agent, AgentInstall
+from gitops_infra.topology.vocabulary import Agent, AgentInstall, PodSecurity
 
 
 class TargetCluster(Model):
@@ -19,7 +19,7 @@ class TargetCluster(Model):
     agent: Optional[Agent] = Agent.FLUX
     """What follows the branches there."""
     install: Optional[AgentInstall] = AgentInstall.EXISTING
-    """Where the agent comes from."""
+    """Where the agent comes from. For any but `existing`, `gitops-infra render --agents` prints what installs it."""
     receiver_url: Optional[str] = None
     """Address under which the forge reaches the agent's webhook receivers, such as `https://flux.example.com`. Given: a
     push is applied at once. Without: with the next poll."""
@@ -64,6 +64,9 @@ class Sync(Model):
     """What manifests may contain beside workloads, services, configuration and ingress. Never RBAC objects."""
     cluster_role: Optional[str] = None
     """ClusterRole that the agent gets inside the namespace, in place of a Role of least rights."""
+    pod_security: Optional[PodSecurity] = PodSecurity.BASELINE
+    """What pods may ask of their machine; a privileged one owns it, and all that runs there. Enforced by the namespace,
+    unless that is there already."""
     signed_by: Optional[list[str]] = None
     """OpenPGP public keys (ASCII armour). Given: the agent refuses a commit that none of them has signed."""
     existing_namespace: Optional[bool] = False

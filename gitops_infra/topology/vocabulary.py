@@ -101,6 +101,14 @@ class AgentInstall(StrEnum):
     OPERATOR = "operator"
 
 
+class PodSecurity(StrEnum):
+    """What pods of a namespace may ask of their machine. Source: Kubernetes, Pod Security Standards."""
+
+    PRIVILEGED = "privileged"
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+
+
 class Protection(StrEnum):
     """One safeguard of an environment, as `enforcement` names it in `requested` and `achieved`."""
 

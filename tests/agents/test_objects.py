@@ -15,11 +15,14 @@ LABELS = {
 GITOPS = {"name": "gitops", "namespace": "shop-staging", "labels": LABELS}
 
 
-def test_the_namespace_has_labels_and_nothing_else(tenant: Build) -> None:
+def test_the_namespace_has_labels_and_asks_that_no_pod_owns_its_machine(tenant: Build) -> None:
     assert objects.namespace(tenant()) == {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": "shop-staging", "labels": LABELS},
+        "metadata": {
+            "name": "shop-staging",
+            "labels": {**LABELS, "pod-security.kubernetes.io/enforce": "baseline"},
+        },
     }
 
 

@@ -68,3 +68,18 @@ def test_every_problem_of_the_topology_is_told(cli: Cli, topology: Path) -> None
     assert result.stderr.startswith("gitops-infra: ")
     assert "problems in the topology:\n" in result.stderr
     assert f"  - {topology}:2 " in result.stderr
+
+
+def test_it_prints_what_installs_flux_where_a_cluster_asks_for_it(cli: Cli, topology: Path, tmp_path: Path) -> None:
+    refused = cli("render", topology, "--agents")
+    assert refused.exit_code == 1
+    assert "has no cluster with `install: helm` or `install: operator`" in refused.stderr
+    with topology.open("a") as file:
+        file.write("clusters: [{name: eu, install: helm}, {name: us, install: operator}, {name: asia}]\n")
+    assert cli("render", topology, "--agents", "-o", tmp_path / "agents").exit_code == 0
+    written = {path.relative_to(tmp_path / "agents"): path for path in (tmp_path / "agents").rglob("*.yaml")}
+    assert sorted(map(str, written)) == ["eu/flux-values.yaml", "us/flux-instance.yaml"]
+    values = YAML(typ="safe").load(tmp_path / "agents" / "eu" / "flux-values.yaml")
+    assert values["multitenancy"]["enabled"] is True
+    instance = YAML(typ="safe").load(tmp_path / "agents" / "us" / "flux-instance.yaml")
+    assert (instance["kind"], instance["spec"]["cluster"]["multitenant"]) == ("FluxInstance", True)

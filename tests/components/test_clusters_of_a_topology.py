@@ -363,3 +363,29 @@ def test_whoever_has_no_cluster_loads_no_kubernetes_library() -> None:
     """It takes longer to load than all the rest."""
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
+
+
+def test_two_clusters_that_are_reached_the_same_way_are_refused(
+    record: Record, topology: Build, kubeconfig: str
+) -> None:
+    """Else production would be where staging is, and nobody would notice."""
+    environments = [
+        {"name": "staging", "cluster": "eu"},
+        {"name": "production", "cluster": "us", "reviewers": [{"team": "platform", "id": 7}]},
+    ]
+    args = topology(clusters=[{"name": "eu"}, {"name": "us"}], environments=environments)
+    assert [line for line in refused(record, args) if "[same-cluster]" in line and "clusters[1]" in line]
+    given = {"kubeconfigs": {"us": kubeconfig}}
+    assert record(make({**args, **given})).every("Cluster")
+
+
+def test_a_kubeconfig_that_turns_out_to_be_none_ends_the_program(record: Record, topology: Build) -> None:
+    """With an empty one the provider would use whatever `kubectl` does."""
+    environments = [{"name": "staging", "cluster": "eu"}]
+    args = topology(clusters=[{"name": "eu"}], environments=environments)
+
+    def program() -> None:
+        GitOpsTopology("shop", {**args, "kubeconfigs": {"eu": pulumi.Output.from_input("")}})
+
+    with pytest.raises(Exception, match="bad-kubeconfig"):
+        record(program)

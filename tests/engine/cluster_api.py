@@ -30,6 +30,9 @@ class Api:
                 raise
             return None
 
+    def secrets(self, namespace: str) -> set[str]:
+        return {each.metadata.name for each in self.core.list_namespaced_secret(namespace).items}
+
     def secret(self, namespace: str, name: str) -> dict[str, str]:
         found = self.core.read_namespaced_secret(name, namespace).data
         return {key: base64.b64decode(value).decode() for key, value in found.items()}

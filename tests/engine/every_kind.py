@@ -74,6 +74,27 @@ def _secret(name: str, opts: pulumi.ResourceOptions) -> object:
     )
 
 
+class _Agent(pulumi.ComponentResource):
+    """Tells where a webhook is sent, as `GitOpsAgent` does: `resume` has a secret address from nowhere else."""
+
+    def __init__(self, name: str, address: pulumi.Output[str], opts: pulumi.ResourceOptions) -> None:
+        super().__init__("every:index:Agent", f"{name}-agent", None, opts)
+        self.register_outputs({"receiver_url": address})
+
+
+def _webhook(name: str, opts: pulumi.ResourceOptions) -> object:
+    address = pulumi.Output.secret("http://127.0.0.1:9/hook/receiver")
+    agent = _Agent(name, address, pulumi.ResourceOptions())
+    configuration = {
+        "url": address,
+        "content_type": "json",
+        "insecure_ssl": False,
+        "secret": pulumi.Output.secret(os.environ["SECRET"]),
+    }
+    given = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=agent))
+    return github.RepositoryWebhook(name, repository="held", events=["push"], configuration=configuration, opts=given)
+
+
 MAKE: dict[str, Make] = {
     "Repository": _repository,
     "RepositoryRuleset": _ruleset,
@@ -99,6 +120,7 @@ MAKE: dict[str, Make] = {
     "ActionsEnvironmentVariable": _variable,
     "ActionsEnvironmentSecret": _secret,
     "RepositoryDeployKey": _deploy_key,
+    "RepositoryWebhook": _webhook,
 }
 
 

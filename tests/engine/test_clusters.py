@@ -266,12 +266,25 @@ def test_destroy_empties_staging_and_lets_production_run_on(delivered: Delivered
     assert not delivered.apis["staging"].has(delivered.namespace("staging"))
     production = delivered.namespace("production")
     assert delivered.apis["production"].data(production) == {"VALUE": "first"}
-    secret_names = [
-        each.metadata.name for each in delivered.apis["production"].core.list_namespaced_secret(production).items
-    ]
-    assert f"{delivered.name}-git" not in secret_names
+    assert f"{delivered.name}-git" not in delivered.apis["production"].secrets(production)
     state = world.forge.repository(f"acme/{delivered.name}-env-production")
     assert world.forge.store.deploy_keys_of(state) == []
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("moment", ["namespace", "agent"])
+def test_killed_while_it_writes_to_a_cluster_the_next_up_goes_on(delivered: Delivered, moment: str) -> None:
+    """F4: `resume` takes over what is in the cluster and not in the state; nothing is made twice."""
+    world, api, space = delivered.world, delivered.apis["staging"], delivered.namespace("staging")
+    process = world.start("up", "--yes", "--skip-preview")
+    until(lambda: api.has(space) if moment == "namespace" else f"{delivered.name}-git" in api.secrets(space))
+    world.kill(process)
+    process.communicate()
+    world.resume()
+    world.up()
+    delivered.promote("staging", delivered.head)
+    delivered.live("staging", "first")
+    world.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
 
 
 def test_destroy_works_when_the_namespace_is_gone_already(delivered: Delivered) -> None:

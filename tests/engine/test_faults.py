@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gitops_infra.plan.resources import ResourceKind
+from gitops_infra.plan.resources import IN_CLUSTER, ResourceKind
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.faults import Fault
 from gitops_infra.sandbox.forge.limits import DOCUMENTATION, SECONDARY_DOCUMENTATION
@@ -75,19 +75,22 @@ CALLS: Mapping[str, Calls] = {
         "PUT", f"{IN_ENVIRONMENT}/secrets/KEY", f"{IN_ENVIRONMENT}/secrets/KEY", "/environments/held/secrets/KEY"
     ),
     "RepositoryDeployKey": Calls("POST", f"{HELD}/keys", f"{HELD}/keys/*"),
+    "RepositoryWebhook": Calls("POST", f"{HELD}/hooks", f"{HELD}/hooks/*"),
 }
 
 
 ALL = frozenset(CALLS)
 NONE: frozenset[str] = frozenset()
-LISTED = frozenset({"Repository", "RepositoryRuleset", "RepositoryFile", "IssueLabel", "RepositoryDeployKey"})
+LISTED = frozenset(
+    {"Repository", "RepositoryRuleset", "RepositoryFile", "IssueLabel", "RepositoryDeployKey", "RepositoryWebhook"}
+)
 """Kinds that the forge refuses to make twice, and whose making needs the answer's body."""
 ONCE = LISTED | {"ActionsEnvironmentVariable"}
 """Kinds that the forge refuses to make twice."""
 BY_NUMBER = LISTED | {"RepositoryEnvironment", "RepositoryEnvironmentDeploymentPolicy"}
 """Kinds whose making needs the answer's body."""
 SETTINGS = frozenset({"ActionsRepositoryPermissions", "WorkflowRepositoryPermissions", "TeamRepository"})
-READ_BACK = SETTINGS | {"Repository", "RepositoryCollaborator", "RepositoryDeployKey"}
+READ_BACK = SETTINGS | {"Repository", "RepositoryCollaborator", "RepositoryDeployKey", "RepositoryWebhook"}
 """Kinds that are made and then read; what is wrong there is kept in the state as an error of theirs."""
 KEY = frozenset({"RepositoryDeployKey"})
 
@@ -157,8 +160,8 @@ CASES: Mapping[str, Case] = {
     "lag": Case(
         Fault.LAG,
         {"reads": 2},
-        fails=SETTINGS | {"Repository", "RepositoryFile", "RepositoryDeployKey"},
-        stuck=frozenset({"Repository", "RepositoryFile", "RepositoryDeployKey"}),
+        fails=SETTINGS | {"Repository", "RepositoryFile", "RepositoryDeployKey", "RepositoryWebhook"},
+        stuck=frozenset({"Repository", "RepositoryFile", "RepositoryDeployKey", "RepositoryWebhook"}),
     ),
     "token-expired": _status(401, ALL),
     "rights-lost": _status(403, ALL),
@@ -344,12 +347,13 @@ def content(scene: Scene, owner: str) -> dict[str, Any]:
         "variables": names(f"{environment}/variables", "name", "value", inside="variables"),
         "secrets": {each.name: {name: kept["value"] for name, kept in each.secrets.items()} for each in environments},
         "keys": [(each["title"], each["read_only"]) for each in keys],
+        "hooks": [(each["events"], each["config"]["url"]) for each in scene.get(f"/repos/{owner}/held/hooks")],
     }
 
 
 def test_every_kind_that_a_plan_registers_is_in_the_table() -> None:
-    """A key pair is made without a call."""
-    assert set(CALLS) == {kind.value for kind in ResourceKind} - {"PrivateKey"}
+    """A key pair is made without a call, and what is in a cluster without one to the forge."""
+    assert set(CALLS) == {kind.value for kind in ResourceKind if kind not in IN_CLUSTER} - {"PrivateKey"}
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

@@ -106,6 +106,7 @@ RICH: dict[str, Any] = {
                 "permissions": [
                     {"groups": ["external-secrets.io"], "resources": ["externalsecrets"], "verbs": ["get", "patch"]}
                 ],
+                "pod_security": "restricted",
                 "signed_by": [PUBLIC_KEY],
                 "generation": 2,
             },
