@@ -46,7 +46,6 @@ def register(name: str, found: Object, options: pulumi.ResourceOptions) -> pulum
 
 def provider(
     name: str,
-    parent: pulumi.Resource,
     *,
     kubeconfig: pulumi.Input[str] | None,
     context: str | None,
@@ -57,7 +56,9 @@ def provider(
         # Secret from birth: the provider marks nothing of it.
         kubeconfig=None if kubeconfig is None else _checked(kubeconfig, context, name),
         context=context,
-        opts=pulumi.ResourceOptions(parent=parent, additional_secret_outputs=["kubeconfig"]),
+        # Without a parent: the engine makes every provider also under `--target`, and refuses one whose parent is not
+        # among the targets.
+        opts=pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"]),
     )
 
 

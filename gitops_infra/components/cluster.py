@@ -87,7 +87,7 @@ class Cluster(pulumi.ComponentResource):
         place = Placement.of(self, name, opts, retain=False)
         ready = None if valid.kubeconfig is not None or valid.cluster.context else given_provider(self)
         self.provider: pulumi.ProviderResource = ready or provider(
-            place.child("provider"), self, kubeconfig=valid.kubeconfig, context=valid.cluster.context
+            place.child("provider"), kubeconfig=valid.kubeconfig, context=valid.cluster.context
         )
         self.places: dict[str, Place] = {
             key: _place(

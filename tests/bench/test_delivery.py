@@ -41,7 +41,7 @@ def crowd(environments: int, seconds: float, peak: int, *asked: tuple[str, str])
     """What was measured at one size."""
     step = module("world").Step(seconds, 1, 1, 0, seconds)
     requests = tuple(module("api_proxy").Asked(*one) for one in asked)
-    return module("crowd").Crowd(environments, step, 20, step, requests, peak, 1000, 2.0)
+    return module("crowd").Crowd(environments, step, 20, step, step, requests, peak, 1000, 2.0)
 
 
 # The contestants

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from gitops_infra.cli.app import app
 from gitops_infra.sandbox.client import Clone, KeyCredential
 from tests.engine.cluster_api import Api, until
 
@@ -269,6 +271,29 @@ def test_destroy_empties_staging_and_lets_production_run_on(delivered: Delivered
     assert f"{delivered.name}-git" not in delivered.apis["production"].secrets(production)
     state = world.forge.repository(f"acme/{delivered.name}-env-production")
     assert world.forge.store.deploy_keys_of(state) == []
+
+
+def test_what_destroy_kept_in_a_cluster_is_taken_up_again(
+    delivered: Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production ran on meanwhile; now it follows its branch again, with a new key."""
+    world = delivered.world
+    world.up()
+    delivered.promote("production", delivered.head)
+    delivered.live("production", "first")
+    saved = world.folder / "outputs.json"
+    saved.write_text(world.pulumi("stack", "output", "--json", "--show-secrets"))
+    world.pulumi("destroy", "--yes")
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    arguments = ["adopt", str(saved), "--stack", "shop", "--cwd", str(world.folder), "--run"]
+    adopted = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert adopted.exit_code == 0, adopted.output
+    assert "left out" not in adopted.stderr
+    world.up()
+    delivered.promote("production", delivered.commit("again", manifest("production", "again")))
+    delivered.live("production", "again")
+    world.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
 
 
 @pytest.mark.kill

@@ -23,7 +23,7 @@ def serve(register: Callable[[grpc.Server], None], on_end: Callable[[], None] = 
     """
     options = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
     parent = os.getppid()
-    server = grpc.server(ThreadPoolExecutor(max_workers=32), options=options)
+    server = grpc.server(ThreadPoolExecutor(max_workers=64), options=options)
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
