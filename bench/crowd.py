@@ -30,11 +30,13 @@ class Crowd:
     asked_first: int
     """Requests to the API server for that."""
     again: Step
-    """The one without changes."""
+    """The one without changes, the first after that."""
+    settled: Step
+    """One more: the first also writes into the state what the providers have come to see differently."""
     asked: Sequence[Asked]
     """What that asked the API server."""
     peak: int
-    """Bytes that it and all that it started had at most."""
+    """Bytes that the first one and all that it started had at most."""
     state: int
     """Bytes."""
     load: float
@@ -65,9 +67,10 @@ def crowd(engine: Engine, cluster: Cluster, sizes: Sequence[int]) -> Iterator[Cr
             asked = tuple(relay.asked[middle:])
             listed = ", ".join(map(str, asked)) or "nothing"
             tell(f"  {again.seconds:.1f} s, {memory.bytes / 1e6:.0f} MB, asked: {listed}")
-            yield Crowd(
-                size, made, middle - before, again, asked, memory.bytes, stack.state_bytes(), os.getloadavg()[0]
-            )
+            settled = stack.no_op()
+            tell(f"  once more: {settled.seconds:.1f} s")
+            state, load = stack.state_bytes(), os.getloadavg()[0]
+            yield Crowd(size, made, middle - before, again, settled, asked, memory.bytes, state, load)
 
 
 def _client(cluster: Cluster) -> httpx.Client:

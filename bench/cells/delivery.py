@@ -80,6 +80,7 @@ def crowds(found: Sequence[Crowd]) -> list[Goal]:
     pairs = {
         "time": (small.again.seconds, large.again.seconds),
         "processor time": (small.again.cpu, large.again.cpu),
+        "processor time, the second": (small.settled.cpu, large.settled.cpu),
         "memory": (small.peak, large.peak),
     }
     by = large.environments / small.environments
@@ -104,6 +105,8 @@ def _of_size(one: Crowd) -> list[Goal]:
         Goal(f"{where}: counted calls of the forge", one.again.counted, 1, "calls"),
         Goal(f"{where}: time", one.again.seconds, None, "s", f"{load}, {made}"),
         Goal(f"{where}: processor time", one.again.cpu, None, "s", load),
+        Goal(f"{where}, the second: time", one.settled.seconds, None, "s", load),
+        Goal(f"{where}, the second: processor time", one.settled.cpu, None, "s", load),
         Goal(f"{where}: memory of all its processes", one.peak / MEGABYTE or None, None, "MB", state),
     ]
 
