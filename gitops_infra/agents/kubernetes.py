@@ -56,6 +56,8 @@ def provider(
         # Secret from birth: the provider marks nothing of it.
         kubeconfig=None if kubeconfig is None else _checked(kubeconfig, context, name),
         context=context,
+        # Else a rotation deletes the Secret before it makes the new one, and the agent is without a key meanwhile.
+        enable_secret_mutable=True,
         # Without a parent: the engine makes every provider also under `--target`, and refuses one whose parent is not
         # among the targets.
         opts=pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"]),
