@@ -1,6 +1,7 @@
 """A foundation and one stack for each environment: separate states, separate Apps, and what each of them reaches."""
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 
 from gitops_infra.sandbox.client import TokenCredential
 from gitops_infra.sandbox.forge.jobs import JobGrant
+from tests.engine.cluster_api import Api
 
 pytestmark = pytest.mark.engine
 
@@ -231,7 +233,55 @@ def test_an_environment_moves_into_a_stack_of_its_own_as_it_is(world: Any) -> No
     assert world.key("staging") == held
 
 
-def _in_stack(world: Any, stack: str, *arguments: str, config: dict[str, Any] | None = None) -> str:
+def test_an_environment_moves_into_a_stack_of_its_own_with_its_place_in_a_cluster(world: Any, clusters: Any) -> None:
+    """Nothing in the cluster is deleted, made anew or changed by that."""
+    cluster, space = clusters["staging"], f"moving-{secrets.token_hex(3)}"
+    staging = {key: value for key, value in TOPOLOGY.items() if key != "environments"}
+    staging |= {
+        "known_hosts": [world.forge.known_hosts],
+        "clusters": [{"name": "staging", "kubeconfig": "stagingKubeconfig"}],
+        "environments": [{"name": "staging", "cluster": "staging", "namespace": space}],
+    }
+    world.secret("stagingKubeconfig", cluster.kubeconfig)
+    world.change(**staging)
+    world.up()
+    api = Api(cluster.kubeconfig)
+    try:
+        made = api.core.read_namespace(space).metadata.uid
+        urns = [each["urn"] for each in json.loads(world.pulumi("stack", "export"))["deployment"]["resources"]]
+        _in_stack(world, "staging", "stack", "init")
+        ends = ("DeploymentEnvironment::shop-staging", "Cluster::shop-cluster-staging")
+        moved = [urn for urn in urns if urn.endswith(ends)]
+        assert len(moved) == len(ends)
+        _run(world, "state", "move", "--yes", *_between("shop", "staging"), *moved)
+        config = {"gitops-infra:part": "foundation", "gitops-infra:released": ["staging"]}
+        world.configure(staging, **config)
+        world.up()
+        assert api.core.read_namespace(space).metadata.uid == made
+        own = {
+            "gitops-infra:topology": staging,
+            "gitops-infra:part": "staging",
+            "gitops-infra:foundation": "organization/gitops-infra/shop",
+        }
+        _in_stack(
+            world, "staging", "config", "set", "--secret", "gitops-infra:stagingKubeconfig", text=cluster.kubeconfig
+        )
+        path = world.folder / "Pulumi.staging.yaml"
+        document = YAML(typ="safe").load(path)
+        document["config"] |= own
+        with path.open("w") as file:
+            YAML().dump(document, file)
+        before = len(writes(world))
+        _in_stack(world, "staging", "up", "--yes", "--skip-preview")
+        assert writes(world)[before:] == ["PATCH /repos/acme/shop-env-staging"]
+        found = api.core.read_namespace(space)
+        assert (found.metadata.uid, found.status.phase) == (made, "Active")
+        assert api.kustomization(space, "shop")
+    finally:
+        api.close()
+
+
+def _in_stack(world: Any, stack: str, *arguments: str, config: dict[str, Any] | None = None, text: str = "") -> str:
     """`pulumi ARGUMENTS` for another stack of the world's project, in the same backend."""
     if config is not None:
         path = world.folder / f"Pulumi.{stack}.yaml"
@@ -239,7 +289,7 @@ def _in_stack(world: Any, stack: str, *arguments: str, config: dict[str, Any] | 
         document["config"] = config
         with path.open("w") as file:
             YAML().dump(document, file)
-    return _run(world, *arguments, "--stack", stack)
+    return _run(world, *arguments, "--stack", stack, text=text)
 
 
 def _between(source: str, destination: str) -> tuple[str, ...]:
@@ -247,8 +297,8 @@ def _between(source: str, destination: str) -> tuple[str, ...]:
     return "--source", f"{project}/{source}", "--dest", f"{project}/{destination}"
 
 
-def _run(world: Any, *arguments: str) -> str:
-    done = world.engine.run([*arguments, "--non-interactive"], world.folder, world.environment)
+def _run(world: Any, *arguments: str, text: str = "") -> str:
+    done = world.engine.run([*arguments, "--non-interactive"], world.folder, world.environment, text=text)
     assert done.returncode == 0, done.stdout + done.stderr
     output: str = done.stdout + done.stderr
     return output
