@@ -192,11 +192,12 @@ def _start_clusters(directory: Path, number: int) -> None:
     with extra("sandbox"):
         from gitops_infra.sandbox.cluster import daemon  # noqa: PLC0415 - an extra
         from gitops_infra.sandbox.cluster.failure import ClusterError  # noqa: PLC0415 - as above
+        from gitops_infra.sandbox.cluster.folder import NAMES  # noqa: PLC0415 - as above
         from gitops_infra.sandbox.toolchain.build import ensure  # noqa: PLC0415 - as above
         from gitops_infra.sandbox.toolchain.failure import ToolError  # noqa: PLC0415 - as above
         from gitops_infra.sandbox.toolchain.progress import default_progress  # noqa: PLC0415 - as above
         from gitops_infra.sandbox.toolchain.recipes import CLUSTER  # noqa: PLC0415 - as above
-    names, progress = daemon.NAMES[:number], default_progress()
+    names, progress = NAMES[:number], default_progress()
     with clear(ClusterError, ToolError, OSError):
         ensure(*(recipe.name for recipe in CLUSTER), progress=progress)
         with progress.step(f"clusters {', '.join(names)}", 3 + 3 * number):

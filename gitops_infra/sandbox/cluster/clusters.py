@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from gitops_infra.sandbox.cluster.cluster import Cluster
-from gitops_infra.sandbox.cluster.daemon import LOCK, NAMES
 from gitops_infra.sandbox.cluster.failure import ClusterError, PortTakenError
+from gitops_infra.sandbox.cluster.folder import LOCK, NAMES
 from gitops_infra.sandbox.cluster.ports import Ports
 from gitops_infra.sandbox.cluster.processes import Processes
 from gitops_infra.sandbox.cluster.programs import CLUSTER_PORTS, ETCD_PORTS, Place, etcd

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gitops_infra.sandbox.cluster.failure import ClusterError
+from gitops_infra.sandbox.cluster.folder import LOCK
 from gitops_infra.sandbox.toolchain.failure import ToolError
 
 # This module is also what callers import to ask "do they run?": the rest is imported only by the daemon itself.
@@ -22,8 +23,7 @@ from gitops_infra.sandbox.toolchain.failure import ToolError
 MODULE = "gitops_infra.sandbox.cluster.daemon"
 FOLDER = "clusters"
 """Below the directory of the sandbox."""
-STATE, LOG, LOCK = "state.json", "daemon.log", "lock"
-NAMES = ("staging", "production", "review")
+STATE, LOG = "state.json", "daemon.log"
 START_TIMEOUT = 300.0
 STOP_TIMEOUT = 15.0
 POLL = 0.05

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from gitops_infra.sandbox.cluster.clusters import Clusters
+from gitops_infra.sandbox.cluster.folder import NAMES
 from gitops_infra.sandbox.demo.screen import Screen
 
-NAMES = ("staging", "production", "review")
 _POLL = 0.01
 _WAIT = 90.0
 _TELL = 10.0

@@ -11,19 +11,20 @@ from gitops_infra.agents.flux import git_secret_name
 from gitops_infra.plan import model
 from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.sandbox.client import KeyCredential
+from gitops_infra.sandbox.cluster.folder import NAMES
 from gitops_infra.sandbox.demo.cast import CONFIG_MAP, MAINTAINER
-from gitops_infra.sandbox.demo.clusters import NAMES, Looker, ReadyLater
+from gitops_infra.sandbox.demo.clusters import Looker, ReadyLater
 from gitops_infra.sandbox.demo.failure import DemoFailed
+from gitops_infra.sandbox.demo.story import Story
 
 if TYPE_CHECKING:
     from gitops_infra.sandbox.cluster.clusters import Clusters
-    from gitops_infra.sandbox.demo.story import Story
 
 
 class Delivery:
     """Clusters join the story: each follows its environment's branch, and nothing else."""
 
-    def __init__(self, story: "Story", later: ReadyLater) -> None:
+    def __init__(self, story: Story, later: ReadyLater) -> None:
         self.story, self.screen, self.later = story, story.screen, later
         self.clusters: Clusters | None = None
 

@@ -10,6 +10,7 @@ from gitops_infra.sandbox.application import NotARepository
 from gitops_infra.sandbox.cluster.failure import ClusterError
 from gitops_infra.sandbox.demo.cast import assemble
 from gitops_infra.sandbox.demo.clusters import ReadyLater
+from gitops_infra.sandbox.demo.delivery import Delivery
 from gitops_infra.sandbox.demo.failure import DemoFailed
 from gitops_infra.sandbox.demo.screen import Screen
 from gitops_infra.sandbox.demo.story import Story
@@ -37,7 +38,12 @@ def run(repository: Path) -> int:
             with screen.step("organisation, people, application with its history") as notes:
                 cast = assemble(sandbox, repository)
                 notes.append(f"{cast.full_name}, default branch {cast.default_branch}")
-            Story(engine, cast, screen, Path(scratch), clusters).tell()
+            story = Story(engine, cast, screen, Path(scratch))
+            delivery = Delivery(story, clusters)
+            story.tell()
+            delivery.tell()
+            story.take_down()
+            delivery.check_what_is_left()
             screen.console.print(f"\n[bold green]Everything held.[/bold green] {screen.elapsed():.0f} s")
     except auto.errors.CommandError as error:
         sys.stderr.write(f"demo: Pulumi failed:\n{error}\n")

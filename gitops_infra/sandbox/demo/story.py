@@ -21,8 +21,6 @@ from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.plan.model import Plan, Promotion
 from gitops_infra.sandbox.client import Clone, KeyCredential, Outcome
 from gitops_infra.sandbox.demo.cast import ADMIN, APPROVER, DEVELOPER, MAINTAINER, Cast
-from gitops_infra.sandbox.demo.clusters import ReadyLater
-from gitops_infra.sandbox.demo.delivery import Delivery
 from gitops_infra.sandbox.demo.failure import DemoFailed
 from gitops_infra.sandbox.demo.observe import Access, Cell, Observer, credential_of
 from gitops_infra.sandbox.demo.screen import Screen
@@ -35,9 +33,8 @@ TRIED = (Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE)
 class Story:
     """The chapters, in order; each one raises DemoFailed when its outcome is not what was promised."""
 
-    def __init__(self, engine: Engine, cast: Cast, screen: Screen, scratch: Path, clusters: ReadyLater) -> None:
+    def __init__(self, engine: Engine, cast: Cast, screen: Screen, scratch: Path) -> None:
         self.cast, self.sandbox, self.screen, self.scratch = cast, cast.sandbox, screen, scratch
-        self.later = clusters
         self.kubeconfigs: dict[str, str] = {}
         """By cluster, once there are any."""
         self.topology = cast.topology()
@@ -56,7 +53,7 @@ class Story:
         self._changes = 0
 
     def tell(self) -> None:
-        """Everything, in order."""
+        """Everything up to the teardown, in order."""
         self._check_before()
         self._provision()
         sha = self._change()
@@ -64,10 +61,6 @@ class Story:
         self._try_everything()
         self._settled()
         self._repair()
-        delivery = Delivery(self, self.later)
-        delivery.tell()
-        self._take_down()
-        delivery.check_what_is_left()
 
     def _program(self) -> None:
         provider = github_provider(
@@ -188,7 +181,8 @@ class Story:
         if live != "active" or not _changes(result):
             raise DemoFailed(f"the ruleset is {live} after the repair")
 
-    def _take_down(self) -> None:
+    def take_down(self) -> None:
+        """The end. Raises DemoFailed as the rest."""
         self.screen.chapter("Teardown: credentials revoked, production and the application kept")
         retained = self._outputs()["retained"]
         with self.screen.step("destroy") as notes, without_ambient():
