@@ -218,7 +218,13 @@ def _as_json(clusters: "tuple[RunningCluster, ...]") -> dict[str, object]:
 def _show(state: "State", clusters: "tuple[RunningCluster, ...]", *, as_json: bool) -> None:
     """Addresses only: the control token stays in the state file."""
     if as_json:
-        shown = {"running": True, "url": state.url, "ssh_port": state.ssh_port, "pid": state.pid}
+        shown = {
+            "running": True,
+            "url": state.url,
+            "ssh_port": state.ssh_port,
+            "known_hosts": state.known_hosts,
+            "pid": state.pid,
+        }
         secure = {"tls_url": state.tls_url, "ca_file": state.ca_file} if state.tls_url else {}
         typer.echo(json.dumps(shown | secure | _as_json(clusters)))
         return

@@ -21,7 +21,7 @@ def test_it_starts_answers_keeps_its_state_and_ends(cli: Cli, tmp_path: Path) ->
         started = json.loads(cli("sandbox", "up", "--json").stdout)
         assert json.loads(cli("sandbox", "up", "--json").stdout) == started
         assert json.loads(cli("sandbox", "status", "--json").stdout) == started
-        assert set(started) == {"running", "url", "ssh_port", "pid"}
+        assert set(started) == {"running", "url", "ssh_port", "known_hosts", "pid"}
         token = cli("sandbox", "token", "dana").stdout.strip()
         headers = {"Authorization": f"Bearer {token}"}
         answer = httpx.get(f"{started['url']}/api/v3/user", headers=headers, trust_env=False)
