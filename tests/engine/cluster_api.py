@@ -37,6 +37,11 @@ class Api:
         found = self.core.read_namespaced_secret(name, namespace).data
         return {key: base64.b64decode(value).decode() for key, value in found.items()}
 
+    def source(self, namespace: str, name: str) -> dict[str, Any]:
+        return self.objects.get_namespaced_custom_object(
+            "source.toolkit.fluxcd.io", "v1", namespace, "gitrepositories", name
+        )
+
     def kustomization(self, namespace: str, name: str) -> dict[str, Any]:
         return self.objects.get_namespaced_custom_object(
             "kustomize.toolkit.fluxcd.io", "v1", namespace, "kustomizations", name

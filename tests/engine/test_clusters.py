@@ -5,15 +5,19 @@ Clusters are shared by the tests of a run, so each test has an application of it
 
 import json
 import secrets
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from gitops_infra.cli.app import app
-from gitops_infra.sandbox.client import Clone, KeyCredential
+from gitops_infra.sandbox.client import IDENTITY, Clone, KeyCredential
 from tests.engine.cluster_api import Api, until
 
 pytestmark = [pytest.mark.engine]
@@ -200,6 +204,56 @@ def test_a_health_check_that_hangs_does_not_block_the_next_revision(delivered: D
     started = time.monotonic()
     delivered.live("staging", "goes on")
     assert time.monotonic() - started < 30, "the health check has 300 seconds"
+
+
+@pytest.fixture
+def signer() -> Iterator["Signer"]:
+    """An OpenPGP key of its own, and its agent, which ends with the test."""
+    if shutil.which("gpg") is None:
+        pytest.skip("gpg is not installed; with GnuPG this test signs commits")
+    with tempfile.TemporaryDirectory(prefix="gpg-") as home:  # short: it is in the path of a socket
+        yield Signer(Path(home))
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True, capture_output=True)
+
+
+class Signer:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._gpg("--passphrase", "", "--quick-gen-key", "Rita <rita@acme.example>", "ed25519", "sign", "0")
+        self.public_key = self._gpg("--armor", "--export")
+
+    def signed(self, delivered: Delivered, message: str, files: Mapping[str, str]) -> str:
+        """A commit as `Delivered.commit` makes it, signed."""
+        plain = delivered.commit(message, files)
+        tree, parent = (delivered.clone.git("rev-parse", f"{plain}{part}") for part in ("^{tree}", "^"))
+        arguments = ["-c", "user.signingkey=rita@acme.example", "commit-tree", "-S", tree, "-p", parent, "-m", message]
+        delivered.head = delivered.clone.git(*arguments, extra={**IDENTITY, "GNUPGHOME": str(self.home)})
+        return delivered.head
+
+    def _gpg(self, *arguments: str) -> str:
+        command = ["gpg", "--homedir", str(self.home), "--batch", "--quiet", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_with_signers_only_what_they_signed_is_applied(delivered: Delivered, signer: Signer) -> None:
+    """C25: a second lock, which holds against whoever can lift the forge's rules."""
+    delivered.configure({"sync": {"signed_by": [signer.public_key]}})
+    delivered.world.up()
+    delivered.promote("staging", signer.signed(delivered, "signed", manifest("staging", "signed")))
+    delivered.live("staging", "signed")
+    delivered.promote("staging", delivered.commit("not signed", manifest("staging", "not signed")))
+    api, space = delivered.apis["staging"], delivered.namespace("staging")
+
+    def refused() -> bool:
+        status = api.source(space, delivered.name).get("status", {})
+        return any(
+            each["type"] == "SourceVerified" and each["status"] == "False" for each in status.get("conditions", ())
+        )
+
+    until(refused)
+    assert api.data(space) == {"VALUE": "signed"}
+    delivered.promote("staging", signer.signed(delivered, "signed again", manifest("staging", "signed again")))
+    delivered.live("staging", "signed again")
 
 
 def test_a_cluster_that_is_down_costs_only_its_own_environment(delivered: Delivered) -> None:
