@@ -24,12 +24,18 @@ ServerProcess = asyncssh.SSHServerProcess[bytes]
 class _Authentication(asyncssh.SSHServer):
     """Admits the keys that the store knows; which key it was is kept with the connection."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, open_ones: set[asyncssh.SSHServerConnection]) -> None:
         self._store = store
+        self._open = open_ones
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._open.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncssh's signature)
+        if self._connection is not None:
+            self._open.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002  (asyncssh's signature)
         return True
@@ -53,12 +59,13 @@ class GitSsh:
         self._store = store
         self._transport = transport
         self._server: asyncssh.SSHAcceptor | None = None
+        self._open: set[asyncssh.SSHServerConnection] = set()
         self.web_url: str | None = None
 
     async def start(self, host: str, port: int, host_key: asyncssh.SSHKey) -> int:
         """Listens; the port (0 takes a free one)."""
         self._server = await asyncssh.create_server(
-            lambda: _Authentication(self._store),
+            lambda: _Authentication(self._store, self._open),
             host,
             port,
             server_host_keys=[host_key],
@@ -78,9 +85,16 @@ class GitSsh:
 
     async def stop(self) -> None:
         """Stops listening and ends open connections."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+        if self._server is None:
+            return
+        self._server.close()
+        await self._server.wait_closed()
+        await asyncio.sleep(0)  # what was accepted last becomes a connection in the next turn of the loop
+        # Closing the server leaves these alone, and an agent in a cluster may be in the middle of one.
+        connections = list(self._open)
+        for connection in connections:
+            connection.abort()
+        await asyncio.gather(*(connection.wait_closed() for connection in connections))
 
     async def _serve(self, process: ServerProcess) -> None:
         code = 1

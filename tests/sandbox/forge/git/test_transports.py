@@ -2,11 +2,13 @@
 
 import gzip
 import http.client
+import socket
 import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +404,15 @@ def test_the_host_key_stays_and_is_private(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "state") as second:
         assert second.known_hosts.split(" ", 1)[1] == pinned
     assert (tmp_path / "state" / "ssh_host_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_forge_that_stops_ends_open_ssh_connections(tmp_path: Path) -> None:
+    """An agent in a cluster looks when it likes, also when the forge stops."""
+    forge = Sandbox(tmp_path / "forge").start()
+    with socket.create_connection(("127.0.0.1", forge.ssh_port), timeout=10) as connection:
+        assert connection.recv(4) == b"SSH-"
+        forge.stop()
+        connection.settimeout(10)
+        with suppress(ConnectionResetError):
+            while connection.recv(4096):
+                pass
