@@ -424,7 +424,14 @@ def started(stack: Stack, forge: Sandbox) -> tuple[subprocess.Popen[str], str]:
     """The command as a process of its own, and the address of its page."""
     command = [sys.executable, "-c", "from gitops_infra.cli import main; main()", "app", "create", "staging"]
     options = ["--stack-file", str(stack.file), "--base-url", forge.url, "--no-browser"]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background ignores Ctrl-C, and would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (it only sets a signal)
+    )
     assert process.stderr is not None
     begin = process.stderr.readline()
     assert begin.startswith("Begin: http://127.0.0.1:"), begin
