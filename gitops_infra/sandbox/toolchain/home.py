@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,8 +138,9 @@ def prepare_home(progress: Progress | None = None, cache: Cache | None = None) -
 def _sweep(homes: Path) -> None:
     """Removes what killed processes left. Making a home takes a second; an hour-old one is nobody's."""
     for folder in homes.glob(f"{_SCRATCH}*"):
-        if time.time() - folder.stat().st_mtime > _HOUR:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just given it its place
+            if time.time() - folder.stat().st_mtime > _HOUR:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _key(cli: Cli, provider: Path, versions: dict[str, str]) -> str:

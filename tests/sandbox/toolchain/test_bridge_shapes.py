@@ -43,6 +43,7 @@ RESOURCES = {
     "RepositoryCollaborator": "github_repository_collaborator",
     "IssueLabel": "github_issue_label",
     "RepositoryVulnerabilityAlerts": "github_repository_vulnerability_alerts",
+    "RepositoryWebhook": "github_repository_webhook",
 }
 AUTONAMED = {"Repository", "RepositoryRuleset", "IssueLabel"}
 """Pulumi derives their `name` when it is not given, so it is required upstream and optional in the package."""
