@@ -26,7 +26,7 @@ demo:
 	@$(IN_VENV) gitops-infra demo $${REPO:+--repo "$$REPO"} $(ARGS)
 
 test:
-	@$(IN_VENV) gitops-infra tools build && pytest -n $(WORKERS) $(ARGS)
+	@$(IN_VENV) gitops-infra tools build && pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check:
 	@$(IN_VENV) set -ex; \

@@ -8,7 +8,8 @@ from typing import Any
 from kubernetes import client, config
 from ruamel.yaml import YAML
 
-WAIT = 60.0
+WAIT = 150.0
+"""Seconds. A push right after `up` may come before Flux has taken the receiver up; then it is found by a poll."""
 
 
 class Api:
