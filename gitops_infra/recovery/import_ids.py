@@ -166,6 +166,8 @@ def decide(create: PendingCreate, reader: GitHubReader | None) -> Decision:
 
     Raises ForgeUnreachable.
     """
+    if create.component:
+        return Decision(create, Fate.REPEAT, "made again by the next `pulumi up`; a component is in the state alone")
     if create.type in REPEATABLE:
         return Decision(create, Fate.REPEAT, f"made again by the next `pulumi up`; {REPEATABLE[create.type]}")
     lookup = LOOKUPS.get(create.type)

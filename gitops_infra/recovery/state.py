@@ -25,6 +25,8 @@ class PendingCreate:
     owner: str | None = None
     """Owner that the GitHub provider is set to."""
     base_url: str | None = None
+    component: bool = False
+    """Whether it is a component: then it is in the state alone."""
 
     @property
     def name(self) -> str:
@@ -119,6 +121,7 @@ def _create(resource: Mapping[str, Any], providers: Mapping[str, Mapping[str, An
         provider=provider,
         owner=_plain(settings.get("owner")),
         base_url=_plain(settings.get("baseUrl")),
+        component=resource.get("custom") is False,
     )
 
 

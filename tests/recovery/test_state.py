@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from gitops_infra.recovery.fate import Fate
+from gitops_infra.recovery.import_ids import decide
 from gitops_infra.recovery.state import planned_creates, read_export
 
 PROVIDER = "urn:pulumi:dev::shop::pulumi:providers:github::acme"
@@ -66,6 +68,14 @@ def test_what_is_to_be_made_anew_does_not_count_as_held(mark: str) -> None:
 def test_something_else_than_an_export_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^this is not an exported stack: it has no `deployment`$"):
         read_export({"version": 3})
+
+
+def test_a_pending_component_is_simply_made_again() -> None:
+    """A run that is killed early may leave one; it stands for nothing on a forge or in a cluster."""
+    pending = operation()
+    pending["resource"] |= {"type": "gitops-infra:index:GitOpsAgent", "custom": False}
+    (create,) = read_export(document(pending)).creates
+    assert decide(create, None).fate is Fate.REPEAT
 
 
 def step(op: str, **changes: Any) -> dict[str, Any]:
