@@ -13,14 +13,26 @@ def problem(text: str, context: str | None, where: str, remedy: str) -> Problem 
     return None if reason is None else Problem(where, "bad-kubeconfig", reason, remedy)
 
 
-def _reason(text: str, context: str | None) -> str | None:
+class NotYaml(ValueError):  # noqa: N818 - says what is wrong with the text, of which it quotes nothing
+    """The text is no YAML."""
+
+
+def parsed(text: str) -> Any:
+    """What the YAML says. Raises NotYaml: the parser's own errors quote the line at fault, which may hold a token."""
     # Not everybody has a cluster, and whoever has none does not need it.
     from ruamel.yaml import YAML  # noqa: PLC0415
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     try:
-        data = YAML(typ="safe", pure=True).load(text)
+        return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError):  # the last two: a date that is none, a thousand brackets
+        raise NotYaml from None
+
+
+def _reason(text: str, context: str | None) -> str | None:
+    try:
+        data = parsed(text)
+    except NotYaml:
         return "the kubeconfig is no YAML"
     if not isinstance(data, Mapping):
         return "the kubeconfig is no mapping: a whole file belongs here, not its path"

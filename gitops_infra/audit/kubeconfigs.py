@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from gitops_infra.agents.kubeconfig import problem
+from gitops_infra.agents.kubeconfig import NotYaml, parsed, problem
 from gitops_infra.audit.cluster_failure import ClusterFailed
 from gitops_infra.topology.cluster import TargetCluster
 
@@ -140,9 +137,8 @@ def _placed(entry: Mapping[str, Any], section: str, folder: Path) -> dict[str, A
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
     try:
-        document = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        # The parser quotes the line at fault, which may hold a token.
+        document = parsed(text)
+    except NotYaml:
         document = None
     if not isinstance(document, dict):
         raise ClusterFailed("bad-kubeconfig", f"{source} is no kubeconfig: it is no YAML, or no mapping", REMEDY)

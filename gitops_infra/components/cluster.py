@@ -14,12 +14,12 @@ from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.plan.build import is_retained
-from gitops_infra.plan.delivery import tenant
+from gitops_infra.plan.delivery import tenant, tenant_key
 from gitops_infra.plan.model import Tenant
 from gitops_infra.topology import names
 from gitops_infra.topology.application import Application
 from gitops_infra.topology.cluster import TargetCluster
-from gitops_infra.topology.defaults import identity_of, namespace_of
+from gitops_infra.topology.defaults import namespace_of
 from gitops_infra.topology.environment import Environment
 from gitops_infra.topology.model import Model
 from gitops_infra.topology.problems import Problem, path
@@ -124,11 +124,6 @@ def _place(place: Placement, tenant: Tenant, cluster: pulumi.ProviderResource) -
         place.child("role-binding"), objects.role_binding(tenant), options(account, *roles, within=namespace)
     )
     return Place(tenant, cluster, namespace, (*first, account, *roles, binding), place.retain)
-
-
-def tenant_key(application: str, environment: Environment) -> str:
-    """What a tenant is called in the outputs and, with `-`, in logical names: the same after it was renamed."""
-    return f"{application}/{identity_of(environment)}"
 
 
 def _planned(args: ClusterArgs) -> dict[str, tuple[Tenant, bool]]:

@@ -17,6 +17,7 @@ from gitops_infra.components.scope import DeliveredScope, EnvironmentScope, OneE
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.environment import environment as register_environment
 from gitops_infra.forges.github.placement import Placement, itself
+from gitops_infra.plan.delivery import tenant_key
 from gitops_infra.plan.model import CredentialKind, Environment
 from gitops_infra.plan.report import enforcement
 from gitops_infra.topology.cluster import TargetCluster
@@ -233,7 +234,7 @@ def _agent(
     if delivery is None or branch is None or args.cluster is None:
         return _Agent(known(None))
     # The Kubernetes SDK takes longer to load than all the rest, and not everybody has a cluster.
-    from gitops_infra.components.cluster import Cluster, ClusterArgs, tenant_key  # noqa: PLC0415
+    from gitops_infra.components.cluster import Cluster, ClusterArgs  # noqa: PLC0415
     from gitops_infra.components.gitops_agent import GitOpsAgent, GitOpsAgentArgs  # noqa: PLC0415
 
     kept: tuple[pulumi.CustomResource, ...] = ()

@@ -25,10 +25,11 @@ from gitops_infra.forges.github.placement import Placement
 from gitops_infra.forges.github.retained import retained
 from gitops_infra.plan.access import reach
 from gitops_infra.plan.build import plans as plan_topology
+from gitops_infra.plan.delivery import tenant_key
 from gitops_infra.plan.model import Environment, Plan, Tenant
 from gitops_infra.plan.report import enforcement
 from gitops_infra.topology.cluster import TargetCluster
-from gitops_infra.topology.defaults import identity_of, per_repository
+from gitops_infra.topology.defaults import per_repository
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.problems import Problem, path
 from gitops_infra.topology.secret_shapes import shown
@@ -157,7 +158,7 @@ class _Repository:
                 _plan=OneEnvironment(plan.environment(wanted.name), plan.enforcement[wanted.name]),
                 _approvers=approvers,
                 _application=hosted,
-                _place=places.get(_tenant_key(plan, wanted)),
+                _place=places.get(tenant_key(plan.application.name, wanted)),
             )
             for wanted in topology.environments
             if part.makes(wanted.name)
@@ -182,10 +183,6 @@ class _Repository:
         return f"{self.plan.application.name}/{environment}" if self.prefix else environment
 
 
-def _tenant_key(plan: Plan, environment: WantedEnvironment) -> str:
-    return f"{plan.application.name}/{identity_of(environment)}"
-
-
 def _places(place: Placement, args: GitOpsTopologyArgs, plans: tuple[Plan, ...], part: Part) -> "Mapping[str, Place]":
     """What each environment has in its cluster, by tenant. One component for each cluster that is used."""
     tenants: dict[str, dict[str, tuple[Tenant, bool]]] = {}
@@ -194,7 +191,7 @@ def _places(place: Placement, args: GitOpsTopologyArgs, plans: tuple[Plan, ...],
             found = plan.environment(wanted.name)
             if found.delivery is not None:
                 there = tenants.setdefault(found.delivery.tenant.cluster, {})
-                there[_tenant_key(plan, wanted)] = (found.delivery.tenant, found.retain)
+                there[tenant_key(plan.application.name, wanted)] = (found.delivery.tenant, found.retain)
     if not tenants:
         return {}
     # The Kubernetes SDK takes longer to load than all the rest, and not everybody has a cluster.

@@ -102,6 +102,11 @@ def tenant(environment: Environment, application: Application, owner: str, clust
     )
 
 
+def tenant_key(application: str, environment: Environment) -> str:
+    """What a tenant is called in the outputs and, with `-`, in logical names: the same after it was renamed."""
+    return f"{application}/{identity_of(environment)}"
+
+
 def object_name(application: str) -> str:
     """The application's name as the name of Kubernetes objects."""
     return re.sub(r"[^a-z0-9]+", "-", application.lower()).strip("-")[:_LABEL_LENGTH].strip("-") or "application"
