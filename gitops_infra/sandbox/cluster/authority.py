@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gitops_infra.sandbox.certificate_parts import builder, usage
+
 DAYS = 365
 SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 _PEM = serialization.Encoding.PEM
@@ -73,15 +75,16 @@ class Authority:
         expired: bool = False,
     ) -> Credential:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            _builder(subject, self._issuer, key, dt.timedelta(days=-DAYS - 1) if expired else dt.timedelta())
+        begin = dt.datetime.now(dt.UTC) - (dt.timedelta(days=DAYS + 1) if expired else dt.timedelta())
+        unsigned = (
+            builder(subject, self._issuer, key, begin, DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names is not None:
-            builder = builder.add_extension(names, critical=False)
-        signed = builder.sign(self._key, hashes.SHA256())
+            unsigned = unsigned.add_extension(names, critical=False)
+        signed = unsigned.sign(self._key, hashes.SHA256())
         return Credential(signed.public_bytes(_PEM).decode(), private_pem(key))
 
 
@@ -106,22 +109,11 @@ def write_private(path: Path, text: str) -> None:
 
 def _authority(name: str) -> Credential:
     key = ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     signed = (
         # Ten times as long as what it signs: it stays with the cluster's data.
-        _builder(_subject(name), _subject(name), key, dt.timedelta(), days=10 * DAYS)
+        builder(_subject(name), _subject(name), key, dt.datetime.now(dt.UTC), 10 * DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -132,18 +124,3 @@ def _subject(name: str, groups: Sequence[str] = ()) -> x509.Name:
     """Kubernetes reads the user from CN and the groups from O."""
     organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     return x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, shift: dt.timedelta, days: int = DAYS
-) -> x509.CertificateBuilder:
-    begin = dt.datetime.now(dt.UTC) + shift
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin - dt.timedelta(minutes=5))
-        .not_valid_after(begin + dt.timedelta(days=days))
-    )
