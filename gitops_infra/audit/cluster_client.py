@@ -21,6 +21,8 @@ TOTAL = 12.0
 LOST = ("unreachable", "untrusted", "refused-credentials", "bad-credentials")
 """Codes after which nobody asks again: the next question would take as long and end the same."""
 AUTHORIZATION = "authorization.k8s.io/v1"
+JSON = "application/json"
+ONLY_METADATA = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Object = Mapping[str, Any]
 
@@ -40,6 +42,11 @@ class ClusterReader:
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
         """The object; None where there is none. An API that is not served is the failure `api-absent`."""
         return self._answer("GET", f"{self._path(api_version, kind, namespace)}/{quote(name, safe='')}")
+
+    def exists(self, api_version: str, kind: str, namespace: str | None, name: str) -> bool:
+        """Whether there is one, without reading what is in it."""
+        path = f"{self._path(api_version, kind, namespace)}/{quote(name, safe='')}"
+        return self._answer("GET", path, accept=ONLY_METADATA) is not None
 
     def listed(self, api_version: str, kind: str, namespace: str | None = None) -> tuple[Object, ...]:
         """All objects of the kind, in one namespace or in all."""
@@ -79,11 +86,11 @@ class ClusterReader:
                 self._plurals[api_version] = None if answer is None else found
             return self._plurals[api_version]
 
-    def _answer(self, method: str, path: str, body: Object | None = None) -> Object | None:
+    def _answer(self, method: str, path: str, body: Object | None = None, accept: str = JSON) -> Object | None:
         if self._lost is not None:
             raise self._lost
         try:
-            return bounded(lambda: self._asked(method, path, body), TOTAL)
+            return bounded(lambda: self._asked(method, path, body, accept), TOTAL)
         except NoAnswer:
             failed = ClusterFailed("unreachable", f"{self.host} gave no answer within {TOTAL:.0f} seconds", REACH)
         except ClusterFailed as error:
@@ -92,11 +99,11 @@ class ClusterReader:
             self._lost = failed
         raise failed from None
 
-    def _asked(self, method: str, path: str, body: Object | None) -> Object | None:
+    def _asked(self, method: str, path: str, body: Object | None, accept: str) -> Object | None:
         if self._identity is None:
             self._identity = identity(self.kubeconfig)
         who = self._identity
-        headers = {"Accept": "application/json", "Content-Type": "application/json", **who.headers}
+        headers = {"Accept": accept, "Content-Type": JSON, **who.headers}
         try:
             answer = who.pool.request(
                 method,

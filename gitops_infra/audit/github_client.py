@@ -1,16 +1,20 @@
 """Reads from a GitHub REST API: bounded, one-line errors, never a write."""
 
 import ipaddress
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
+
+from gitops_infra.audit.etag_store import EtagStore
 
 TIMEOUT = 10.0
 """Seconds for one request, connection included."""
@@ -129,12 +133,15 @@ class GitHubReader:
         base_url: str | None = None,
         *,
         remember: bool = False,
+        etags: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """`etags` is the folder of answers that earlier runs kept; what has not changed is then not counted again."""
         if not MASK.match(token):
             raise BadAddress("the token is empty or holds characters that no token has; was a line break copied along?")
         self.url = api_url(base_url)
         self._memory = _Memory() if remember else None
+        self._etags = None if etags is None else EtagStore(etags, self.url, token)
         self._client = httpx.Client(
             headers={
                 "Authorization": f"Bearer {token}",
@@ -157,6 +164,8 @@ class GitHubReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._client.__exit__(kind, error, traceback)
+        if self._etags is not None:
+            self._etags.save()
 
     def get(self, path: str, *parts: str, **query: str | int) -> Answer:
         """The answer to `GET path`, whatever its status; `{}` in the path takes the parts, escaped.
@@ -199,13 +208,22 @@ class GitHubReader:
     def _sent(self, target: str, query: Mapping[str, str | int]) -> Answer:
         host = urlsplit(self.url).netloc
         try:
-            response = self._client.get(target, params=dict(query) or None)
+            request = self._client.build_request("GET", target, params=dict(query) or None)
+            kept = self._etags.find(str(request.url), request.headers) if self._etags is not None else None
+            if kept is not None:
+                request.headers["If-None-Match"] = kept.etag
+            response = self._client.send(request)
         except httpx.TimeoutException:
             raise ForgeUnreachable(f"{host} gave no answer within {TIMEOUT:.0f} seconds") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ForgeUnreachable(f"{host} cannot be reached: {reason_of(error)}") from None
+        if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
+            return Answer(httpx.codes.OK, json.loads(kept.body), {**kept.headers, **response.headers})
         answer = Answer(response.status_code, _decode(response), response.headers)
         _refuse_limits(host, answer)
+        etag = response.headers.get("etag")
+        if self._etags is not None and answer.status == httpx.codes.OK and etag and answer.data is not None:
+            self._etags.keep(str(request.url), etag, response.text, response.headers)
         return answer
 
 

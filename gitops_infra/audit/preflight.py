@@ -1,7 +1,6 @@
 """Compares a topology with the live forge before `pulumi up`: every problem at once, by reading only."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,19 +28,13 @@ from gitops_infra.audit.kubeconfigs import Kubeconfigs
 from gitops_infra.audit.ownership import Owners
 from gitops_infra.audit.part import makes, narrowed
 from gitops_infra.audit.scene import Scene
+from gitops_infra.audit.tasks import run
 from gitops_infra.plan.build import plans as plan_topology
 from gitops_infra.plan.model import Environment, Plan
 from gitops_infra.plan.transition import problems
 from gitops_infra.topology.defaults import per_repository
 from gitops_infra.topology.environment import Environment as WantedEnvironment
 from gitops_infra.topology.topology import Topology
-
-AT_ONCE = 8
-"""Requests at the same time; GitHub allows 100 of one token."""
-SILENT = 2.0
-"""Seconds until the first line of progress."""
-BETWEEN = 10.0
-"""Seconds between two lines of progress."""
 
 EACH_REPOSITORY: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     token.check,
@@ -123,7 +116,7 @@ def preflight(  # noqa: PLR0913 - by keyword; each is one source of what is know
                 if (deliveries := clusters.used(plans).get(cluster.name))
             ),
         ]
-        findings += _run(tasks, say or (lambda _: None))
+        findings += run("preflight", tasks, say or (lambda _: None))
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: tuple(Severity).index(finding.severity)))
 
 
@@ -141,31 +134,3 @@ def _tasks(scenes: Iterable[Scene]) -> Iterator[Task]:
         for wanted, planned in scene.pairs:
             yield from (partial(each, scene, planned) for each in EACH_PLANNED)
             yield from (partial(each, scene, wanted, planned) for each in EACH_ENVIRONMENT)
-
-
-def _run(tasks: Sequence[Task], say: Callable[[str], None]) -> Iterator[Finding]:
-    """What the tasks find, in their order, several at a time; the first error ends the others."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="preflight") as pool:
-        running = [pool.submit(_listed, task) for task in tasks]
-        _wait(running, say)
-        if any(future.done() and not future.cancelled() and future.exception() for future in running):
-            pool.shutdown(wait=False, cancel_futures=True)
-    failed = next((error for future in running if not future.cancelled() and (error := future.exception())), None)
-    if failed is not None:
-        raise failed
-    yield from (finding for future in running for finding in future.result())
-
-
-def _listed(task: Task) -> list[Finding]:
-    return list(task())
-
-
-def _wait(running: Sequence["Future[list[Finding]]"], say: Callable[[str], None]) -> None:
-    """Until all are done or one has failed."""
-    patience = SILENT
-    while True:
-        done, pending = wait(running, patience, return_when=FIRST_EXCEPTION)
-        if not pending or any(future.exception() for future in done):
-            return
-        say(f"preflight: {len(done)} of {len(running)} checks done")
-        patience = BETWEEN

@@ -6,7 +6,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gitops_infra.cli import adopt, app_create, demo, plan, preflight, render, resume, sandbox, schema, status, tools
+from gitops_infra.cli import (
+    access,
+    adopt,
+    app_create,
+    demo,
+    plan,
+    preflight,
+    render,
+    resume,
+    sandbox,
+    schema,
+    status,
+    tools,
+    verify,
+)
 from gitops_infra.cli.failure import UserError
 
 
@@ -49,6 +63,7 @@ def gitops_infra(
 app.add_typer(app_create.app, name="app")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(tools.app, name="tools")
+app.command("access")(access.access_command)
 app.command("adopt")(adopt.adopt_command)
 app.command("demo")(demo.demo)
 app.command("plan")(plan.plan_command)
@@ -57,3 +72,4 @@ app.command("render")(render.render_command)
 app.command("resume")(resume.resume_command)
 app.command("schema")(schema.schema_command)
 app.command("status")(status.status_command)
+app.command("verify")(verify.verify_command)

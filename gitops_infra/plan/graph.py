@@ -31,7 +31,7 @@ def mermaid(plans: Sequence[Plan], only: str | None = None) -> str:
     """
     if only is not None:
         plans[0].environment(only)
-    drawing = _Drawing()
+    drawing = Drawing()
     lines = ["flowchart LR"]
     for plan in plans:
         lines += [f"  {line}" for line in _of_plan(plan, only, drawing)]
@@ -39,22 +39,23 @@ def mermaid(plans: Sequence[Plan], only: str | None = None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-class _Drawing:
+class Drawing:
     """Ids of what is drawn, in the order of its first mention."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, ...], str] = {}
 
     def id(self, *thing: str) -> str:
+        """The id of that thing, a new one for a new thing."""
         return self._ids.setdefault(thing, f"n{len(self._ids)}")
 
 
-def _of_plan(plan: Plan, only: str | None, drawing: _Drawing) -> Iterator[str]:
+def _of_plan(plan: Plan, only: str | None, drawing: Drawing) -> Iterator[str]:
     application = plan.application.full_name
     chosen = [each for each in plan.environments if only in (None, each.name)]
     main = drawing.id(application, plan.application.default_branch)
-    yield f"subgraph {drawing.id(application)}[{_text(application)}]"
-    yield f"  {main}[{_text(plan.application.default_branch)}]:::branch"
+    yield f"subgraph {drawing.id(application)}[{text(application)}]"
+    yield f"  {main}[{text(plan.application.default_branch)}]:::branch"
     for each in chosen:
         yield f"  {_environment(each, application, drawing)}"
         if each.branch is not None and each.repository == application:
@@ -63,7 +64,7 @@ def _of_plan(plan: Plan, only: str | None, drawing: _Drawing) -> Iterator[str]:
     for each in chosen:
         if each.branch is not None and each.repository != application:
             repository = each.repository or ""
-            yield f"subgraph {drawing.id(repository)}[{_text(repository)}]"
+            yield f"subgraph {drawing.id(repository)}[{text(repository)}]"
             yield f"  {_branch(each, drawing)}"
             yield "end"
     for each in chosen:
@@ -73,45 +74,45 @@ def _of_plan(plan: Plan, only: str | None, drawing: _Drawing) -> Iterator[str]:
             yield from _promotion(plan, edge, chosen, drawing)
 
 
-def _environment(environment: Environment, application: str, drawing: _Drawing) -> str:
+def _environment(environment: Environment, application: str, drawing: Drawing) -> str:
     approvers = [each.team or each.user or "" for each in environment.policy.approvers]
     words = [f"environment {environment.name}"]
     if approvers:
         words.append(f"approved by {', '.join(approvers)}")
     if environment.retired:
         words.append("retired")
-    return f"{drawing.id(application, 'environment', environment.name)}{{{{{_text(*words)}}}}}:::environment"
+    return f"{drawing.id(application, 'environment', environment.name)}{{{{{text(*words)}}}}}:::environment"
 
 
-def _branch(environment: Environment, drawing: _Drawing) -> str:
-    return f"{_id_of_branch(environment, drawing)}[{_text(environment.branch or '')}]:::branch"
+def _branch(environment: Environment, drawing: Drawing) -> str:
+    return f"{_id_of_branch(environment, drawing)}[{text(environment.branch or '')}]:::branch"
 
 
-def _id_of_branch(environment: Environment, drawing: _Drawing) -> str:
+def _id_of_branch(environment: Environment, drawing: Drawing) -> str:
     return drawing.id(environment.repository or "", environment.branch or "")
 
 
-def _credential(environment: Environment, application: str, drawing: _Drawing) -> Iterator[str]:
+def _credential(environment: Environment, application: str, drawing: Drawing) -> Iterator[str]:
     credential = environment.credential
     if credential is None:
         return
     key = drawing.id(application, "credential", environment.name)
-    yield f"{key}([{_text(credential.holder, credential.secret_name)}]):::credential"
+    yield f"{key}([{text(credential.holder, credential.secret_name)}]):::credential"
     yield f"{drawing.id(application, 'environment', environment.name)} -. secret .-> {key}"
     yield f"{key} == moves ==> {_id_of_branch(environment, drawing)}"
 
 
-def _promotion(plan: Plan, edge: Promotion, drawn: Sequence[Environment], drawing: _Drawing) -> Iterator[str]:
+def _promotion(plan: Plan, edge: Promotion, drawn: Sequence[Environment], drawing: Drawing) -> Iterator[str]:
     target, source = plan.environment(edge.target), None if edge.source is None else plan.environment(edge.source)
     start = drawing.id(plan.application.full_name, plan.application.default_branch)
     if source is not None:
         start = _id_of_branch(source, drawing)
         if source not in drawn:
             yield _branch(source, drawing)
-    yield f"{start} -->|{_text(WORDS[edge.trigger].format(edge.tags))}| {_id_of_branch(target, drawing)}"
+    yield f"{start} -->|{text(WORDS[edge.trigger].format(edge.tags))}| {_id_of_branch(target, drawing)}"
 
 
-def _text(*lines: str) -> str:
+def text(*lines: str) -> str:
     """The lines as one quoted text."""
     escaped = (line.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;") for line in lines)
     return '"' + "<br/>".join(escaped) + '"'

@@ -1,112 +1,70 @@
 """GitHub's decision, predicted from the plan: permission level first, then every ruleset that names the ref."""
 
-import re
-from enum import StrEnum
-
-from gitops_infra.plan.actors import Actor, ActorKind, Mechanism, Operation, Prediction, secrets_of
+from gitops_infra.plan.actors import (
+    RENAMED,
+    SETTINGS,
+    SETTINGS_OPERATIONS,
+    Actor,
+    ActorKind,
+    Guard,
+    Mechanism,
+    Operation,
+    Prediction,
+    secrets_of,
+)
 from gitops_infra.plan.capabilities import Capability, capabilities
+from gitops_infra.plan.guards import guards
 from gitops_infra.plan.model import (
     BypassActor,
     BypassKind,
     Credential,
     CredentialKind,
-    Environment,
     Plan,
     RefKind,
     Repository,
     Rules,
     Ruleset,
 )
+from gitops_infra.plan.refs import HEADS, kind_of_ref, matches
+from gitops_infra.plan.standing import JOBS, ROLES, UNKNOWN, Level, Standing, Standings
 from gitops_infra.topology.rules.isolation import ACTIONS_APP
 from gitops_infra.topology.vocabulary import Visibility
-
-
-class Level(StrEnum):
-    """What someone may do in a repository before any rule is asked, least first."""
-
-    NONE = "none"
-    READ = "read"
-    WRITE = "write"
-    MAINTAIN = "maintain"
-    ADMIN = "admin"
-
-    @property
-    def rank(self) -> int:
-        """0 for none up to 4 for admin."""
-        return _RANKS[self]
-
-
-_RANKS = {level: rank for rank, level in enumerate(Level)}
-
-_ROLES = {
-    ActorKind.OUTSIDER: Level.NONE,
-    ActorKind.READER: Level.READ,
-    ActorKind.DEVELOPER: Level.WRITE,
-    ActorKind.MAINTAINER: Level.MAINTAIN,
-    ActorKind.ADMIN: Level.ADMIN,
-    ActorKind.OWNER: Level.ADMIN,
-}
-
-# A workflow may ask for more than the repository's default, so a job of a branch counts as a writer; a fork's never.
-_JOBS = {
-    ActorKind.FORK_JOB: Level.READ,
-    ActorKind.FEATURE_JOB: Level.WRITE,
-    ActorKind.DEFAULT_JOB: Level.WRITE,
-}
 
 _ROLE_IDS = {2: Level.MAINTAIN, 4: Level.WRITE, 5: Level.ADMIN}
 """GitHub's actor ids of repository roles in a bypass list."""
 
-_REACH = {
-    CredentialKind.DEPLOY_KEY: (
-        Mechanism.KEY_SCOPE,
-        "the write deploy key of {}",
-        "a deploy key authenticates to its own repository only",
-    ),
-    CredentialKind.APP: (
-        Mechanism.APP_SCOPE,
-        "the App that is installed on {}",
-        "the App is not installed there",
-    ),
-    CredentialKind.MACHINE_USER: (
-        Mechanism.ROLE,
-        "the machine user with the role write in {}",
-        "the machine user has no role there",
-    ),
-}
-"""How far a credential reaches: by what mechanism, in its own repository, and in any other."""
-
 _FORBIDDEN_BY = {
     Operation.PUSH: ("update", "pull_request"),
     Operation.PUSH_FOREIGN: ("update", "pull_request", "required_checks", "required_deployments"),
+    Operation.PUSH_WORKFLOW: ("update", "pull_request", "required_checks", "required_deployments"),
     Operation.FORCE_PUSH: ("update", "non_fast_forward", "pull_request"),
     Operation.DELETE: ("deletion",),
     Operation.CREATE: ("creation", "pull_request"),
+    Operation.REST_UPDATE: ("update", "pull_request"),
+    Operation.REST_FORCE: ("update", "non_fast_forward", "pull_request"),
     Operation.MERGE_REVIEWED: ("update", "required_deployments"),
     Operation.MERGE_UNREVIEWED: ("update", "pull_request", "required_deployments"),
 }
 """Rules, each of which refuses the operation for whoever does not bypass its ruleset."""
 
-_MERGES = frozenset({Operation.MERGE_REVIEWED, Operation.MERGE_UNREVIEWED})
+_OF_BRANCHES = {
+    Operation.MERGE_REVIEWED: "a pull request merges into a branch",
+    Operation.MERGE_UNREVIEWED: "a pull request merges into a branch",
+    Operation.RENAME: "a branch is renamed",
+}
+"""Operations that only branches have, and why."""
+
+_BY_API = frozenset({*_OF_BRANCHES, Operation.REST_UPDATE, Operation.REST_FORCE})
+"""What git has no command for."""
+
+_NEEDED = {
+    Operation.EDIT_RULESET: (Capability.BRANCH_RULESETS, "rulesets"),
+    Operation.EDIT_POLICY: (Capability.ENVIRONMENTS, "environments"),
+}
+"""What must be there to be edited, and what it is called."""
 
 _FEATURE_REFS = ("feature", "feature/x", "refs/pull/1/merge")
 """What an environment's policy sees of a job of a branch, of a branch with a slash, and of a pull request."""
-
-_KINDS = {"refs/heads/": RefKind.BRANCH, "refs/tags/": RefKind.TAG}
-
-
-def kind_of_ref(ref: str) -> RefKind | None:
-    """Whether a full ref is a branch or a tag; None for any other namespace, which no ruleset governs."""
-    return next((kind for prefix, kind in _KINDS.items() if ref.startswith(prefix)), None)
-
-
-def matches(pattern: str, ref: str) -> bool:
-    """Whether a ruleset's pattern names that full ref: exact, `~ALL`, or a glob whose `*` stops at a slash."""
-    if pattern in {"~ALL", ref}:
-        return True
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return re.fullmatch("".join(wild.get(part, re.escape(part)) for part in parts), ref) is not None
 
 
 class Predictor:
@@ -116,123 +74,160 @@ class Predictor:
         self.plan = plan
         self.repositories = {each.full_name: each for each in plan.repositories}
         """By full name, the application first."""
-        self._environments = {each.name: each for each in plan.environments}
-        self._machine_users = {_machine_user(each.credential) for each in plan.environments} - {None}
+        self.standings = Standings(plan)
+        self._places = {(each.repository, each.ref): each for each in plan.environments if each.repository and each.ref}
+        credentials = [each.credential for each in plan.environments if each.credential is not None]
+        self._machine_users = {_machine_user(each) for each in credentials} - {None}
+        self._apps = {each.app for each in credentials if each.kind is CredentialKind.APP} | {ACTIONS_APP}
+        self._governing: dict[tuple[str, str], tuple[Ruleset, ...]] = {}
 
     def predict(self, actor: Actor, repository: str, ref: str, operation: Operation) -> Prediction:
         """As `access.predict`."""
         where = self.repositories[repository]
+        if operation in {Operation.READ_SECRET, Operation.EDIT_POLICY}:
+            self._check_secret(where, ref)
+        elif operation in SETTINGS_OPERATIONS and ref != SETTINGS:
+            raise ValueError(f"settings are asked for as {SETTINGS}")
+        elif operation in _OF_BRANCHES and kind_of_ref(ref) is not RefKind.BRANCH:
+            raise ValueError(f"{_OF_BRANCHES[operation]}, and {ref} is none")
+        verdict = self._verdict(actor, where, ref, operation)
+        environment = self._places.get((repository, ref))
+        held = guards(actor, operation, environment) if verdict.allowed else (Guard.FORGE,)
+        return Prediction(verdict.allowed, verdict.rule, verdict.mechanism, held)
+
+    def _verdict(  # noqa: PLR0911 - one line a reason
+        self, actor: Actor, where: Repository, ref: str, operation: Operation
+    ) -> Prediction:
+        standing = self.standings.of(actor, where)
         if operation is Operation.READ_SECRET:
             return self._read_secret(actor, where, ref)
-        if operation in _MERGES and kind_of_ref(ref) is not RefKind.BRANCH:
-            raise ValueError(f"a pull request merges into a branch, and {ref} is none")
-        level, mechanism, words = self.level(actor, where)
         if operation is Operation.READ:
-            return Prediction(level is not Level.NONE, words, mechanism)
-        if level.rank < Level.WRITE.rank:
-            return Prediction(allowed=False, rule=words, mechanism=mechanism)
-        credential = self.credential(actor)
-        if credential is not None and credential.kind is not CredentialKind.APP and operation in _MERGES:
-            words = "an SSH key has no access to the API"
-            return Prediction(allowed=False, rule=words, mechanism=Mechanism.KEY_SCOPE)
-        return self._by_rulesets(actor, where, ref, operation)
+            public = standing.level is not Level.NONE and where.visibility is Visibility.PUBLIC
+            why = ("the repository is public", Mechanism.NOTHING) if public else (standing.rule, standing.mechanism)
+            return Prediction(standing.level is not Level.NONE, *why)
+        if operation in SETTINGS_OPERATIONS:
+            return self._settings(standing, where, operation)
+        if not standing.writes:
+            return _denied(standing.rule, standing.mechanism)
+        if operation in _BY_API and not standing.api:
+            return _denied("an SSH key has no access to the API", Mechanism.KEY_SCOPE)
+        if operation is Operation.RENAME:
+            return self._rename(actor, standing, where, ref)
+        verdict = self._by_rulesets(actor, where, ref, operation)
+        if verdict.allowed and operation is Operation.PUSH_WORKFLOW and actor.kind in JOBS:
+            return _denied("a job token never changes a workflow file", Mechanism.TOKEN_SCOPE)
+        return verdict
 
-    def level(self, actor: Actor, repository: Repository) -> tuple[Level, Mechanism, str]:
-        """What the actor may do there before any rule, by which mechanism, in words."""
-        public = Level.READ if repository.visibility is Visibility.PUBLIC else Level.NONE
-        credential = self.credential(actor)
-        if credential is not None:
-            mechanism, own, others = _REACH[credential.kind]
-            if credential.repository == repository.full_name:
-                return Level.WRITE, mechanism, own.format(repository.full_name)
-            return Level.NONE if credential.kind is CredentialKind.DEPLOY_KEY else public, mechanism, others
-        if actor.kind in _ROLES:
-            level = _ROLES[actor.kind]
-            if level is Level.NONE:
-                return public, Mechanism.ROLE, f"no role; the repository is {repository.visibility.value}"
-            return level, Mechanism.ROLE, f"role {level.value}"
-        if repository.full_name == self.plan.application.full_name:
-            level = _JOBS[actor.kind]
-            return level, Mechanism.TOKEN_SCOPE, f"a job token of this repository, at most {level.value}"
-        return public, Mechanism.TOKEN_SCOPE, "a job token writes to its own repository only"
+    def _settings(self, standing: Standing, where: Repository, operation: Operation) -> Prediction:
+        """Settings are for administrators, as far as the repository has such a thing."""
+        if standing.level is Level.NONE:
+            return _denied(standing.rule, standing.mechanism)
+        if standing.level is not Level.ADMIN:
+            return _denied("settings take the role admin", standing.mechanism)
+        needed = _NEEDED.get(operation)
+        if needed is not None and needed[0] not in capabilities(self.plan.price_plan, where.visibility):
+            return _denied(f"the price plan has no {needed[1]} for the repository", Mechanism.PRICE_PLAN)
+        return Prediction(allowed=True, rule=standing.rule, mechanism=standing.mechanism)
 
-    def credential(self, actor: Actor) -> Credential | None:
-        """The credential that the actor is; None for all others. Raises ValueError for one that does not exist."""
-        if (actor.kind is ActorKind.CREDENTIAL) is (actor.environment is None):
-            raise ValueError("a credential belongs to an environment, and nothing else does")
-        if actor.environment is None:
-            return None
-        own = self._environment(actor.environment)
-        if own.credential is None:
-            raise ValueError(f"environment '{own.name}' has no credential")
-        return own.credential
+    def _rename(self, actor: Actor, standing: Standing, where: Repository, ref: str) -> Prediction:
+        """The new name must be free to make and the old one to delete; of the default branch, by an admin only."""
+        if ref == f"{HEADS}{where.default_branch}" and standing.level is not Level.ADMIN:
+            return _denied("renaming the default branch takes the role admin", standing.mechanism)
+        made = self._by_rulesets(actor, where, RENAMED, Operation.CREATE)
+        return self._by_rulesets(actor, where, ref, Operation.DELETE, renamed=True) if made.allowed else made
 
-    def _by_rulesets(self, actor: Actor, repository: Repository, ref: str, operation: Operation) -> Prediction:
+    def _by_rulesets(
+        self, actor: Actor, where: Repository, ref: str, operation: Operation, *, renamed: bool = False
+    ) -> Prediction:
         """What the rulesets say to someone who may write: every ruleset that names the ref must let it pass."""
-        active = Capability.BRANCH_RULESETS in capabilities(self.plan.price_plan, repository.visibility)
-        level, kind, bypassed = self.level(actor, repository)[0], kind_of_ref(ref), []
-        for ruleset in repository.rulesets if active else ():
-            if ruleset.target is not kind or not _names(ruleset, ref):
-                continue
+        bypassed = []
+        for ruleset in self._rulesets(where, ref):
             broken = next((rule for rule in _FORBIDDEN_BY[operation] if _forbids(ruleset.rules, rule)), None)
             if broken is None:
                 continue
-            if not any(self._bypasses(entry, actor, level) for entry in ruleset.bypass):
-                return Prediction(allowed=False, rule=f"{ruleset.name}: {broken}", mechanism=Mechanism.RULESET)
+            if not any(self._bypasses(entry, actor, where) for entry in ruleset.bypass):
+                return _denied(f"{ruleset.name}: {broken}", Mechanism.RULESET)
             bypassed.append(f"{ruleset.name}: {broken}")
         if bypassed:
             return Prediction(allowed=True, rule=", ".join(bypassed), mechanism=Mechanism.BYPASS)
+        is_default = ref == f"{HEADS}{where.default_branch}" and not renamed
+        if operation is Operation.DELETE and is_default and not self._enforced(where):
+            return _denied("the forge deletes no default branch", Mechanism.DEFAULT_BRANCH)
         return Prediction(allowed=True, rule="no rule", mechanism=Mechanism.NOTHING)
 
-    def _bypasses(self, entry: BypassActor, actor: Actor, level: Level) -> bool:
+    def _enforced(self, where: Repository) -> bool:
+        return Capability.BRANCH_RULESETS in capabilities(self.plan.price_plan, where.visibility)
+
+    def _rulesets(self, where: Repository, ref: str) -> tuple[Ruleset, ...]:
+        """Those that govern the ref; none where the price plan enforces none."""
+        key = (where.full_name, ref)
+        if key not in self._governing:
+            kind, own = kind_of_ref(ref), where.rulesets if self._enforced(where) else ()
+            self._governing[key] = tuple(each for each in own if each.target is kind and _names(each, ref))
+        return self._governing[key]
+
+    def _bypasses(self, entry: BypassActor, actor: Actor, where: Repository) -> bool:
         """Whether that entry of a bypass list means the actor.
 
         For a deploy key it is enough that it is one: it authenticates to its own repository only, so who comes this
         far has a key of the very repository. Whoever has a role may be in any team, and may be any user who is no
-        machine user of the plan: the worst case. Apps that move no branch of the plan are no actors.
+        machine user of the plan, and the provisioner any App that moves no branch of the plan: the worst case.
         """
-        credential, person = self.credential(actor), actor.kind in _ROLES
+        credential, person = self.standings.credential(actor), actor.kind in ROLES
         match entry.kind:
             case BypassKind.DEPLOY_KEY:
                 return credential is not None and credential.kind is CredentialKind.DEPLOY_KEY
             case BypassKind.REPOSITORY_ROLE:
+                level = self.standings.of(actor, where).level
                 return person and level.rank >= _ROLE_IDS.get(entry.id or 0, Level.ADMIN).rank
             case BypassKind.ORGANIZATION_ADMIN:
                 return actor.kind is ActorKind.OWNER
             case BypassKind.INTEGRATION:
                 own = credential is not None and credential.kind is CredentialKind.APP and credential.app == entry.id
-                return own or (actor.kind in _JOBS and entry.id == ACTIONS_APP)
+                provisions = actor.kind is ActorKind.PROVISIONER and entry.id not in self._apps
+                return own or provisions or (actor.kind in JOBS and entry.id == ACTIONS_APP)
             case BypassKind.USER:
                 named = (entry.id, entry.login)
                 return named == _machine_user(credential) or (person and named not in self._machine_users)
             case BypassKind.TEAM:
                 return person
 
-    def _read_secret(self, actor: Actor, repository: Repository, secret: str) -> Prediction:
+    def _read_secret(  # noqa: PLR0911 - one line a reason
+        self, actor: Actor, where: Repository, secret: str
+    ) -> Prediction:
         """Only a job reads a secret, and only a job of a ref that the environment's policy admits."""
-        environment, application = self._environment(secret.removeprefix("environment/")), self.plan.application
-        if secret != secrets_of(environment.name) or repository.full_name != application.full_name:
-            raise ValueError(f"secrets are asked for as {application.full_name} and {secrets_of(environment.name)}")
-        if actor.kind not in _JOBS:
-            words = "GitHub gives the value of a secret to jobs only"
-            return Prediction(allowed=False, rule=words, mechanism=Mechanism.WRITE_ONLY)
+        environment = self.standings.environment(secret.removeprefix("environment/"))
+        if actor.kind in UNKNOWN:
+            return _denied(UNKNOWN[actor.kind], Mechanism.AUTHENTICATION)
+        if actor.kind not in JOBS:
+            return _denied("GitHub gives the value of a secret to jobs only", Mechanism.WRITE_ONLY)
         if actor.kind is ActorKind.FORK_JOB:
-            return Prediction(allowed=False, rule="a job of a fork gets no secrets", mechanism=Mechanism.POLICY)
-        if Capability.DEPLOYMENT_BRANCH_POLICY not in capabilities(self.plan.price_plan, repository.visibility):
+            return _denied("a job of a fork gets no secrets", Mechanism.POLICY)
+        offered = capabilities(self.plan.price_plan, where.visibility)
+        if Capability.ENVIRONMENTS not in offered:
+            return _denied("the price plan has no environments for the repository", Mechanism.PRICE_PLAN)
+        if Capability.DEPLOYMENT_BRANCH_POLICY not in offered:
             return Prediction(allowed=True, rule="no rule", mechanism=Mechanism.NOTHING)
         patterns = environment.policy.branch_patterns
-        refs = (application.default_branch,) if actor.kind is ActorKind.DEFAULT_JOB else _FEATURE_REFS
+        refs = (where.default_branch,) if actor.kind is ActorKind.DEFAULT_JOB else _FEATURE_REFS
         admitted = f"{environment.name}: jobs of {' and '.join(patterns)} only"
         if not any(matches(pattern, ref) for pattern in patterns for ref in refs):
-            return Prediction(allowed=False, rule=admitted, mechanism=Mechanism.POLICY)
+            return _denied(admitted, Mechanism.POLICY)
         names = " or ".join(approver.user or approver.team or "" for approver in environment.policy.approvers)
         words = f"{admitted}, after approval by {names}" if names else admitted
         return Prediction(allowed=True, rule=words, mechanism=Mechanism.POLICY)
 
-    def _environment(self, name: str) -> Environment:
-        if name not in self._environments:
-            raise ValueError(f"the plan has no environment '{name}'")
-        return self._environments[name]
+    def _check_secret(self, where: Repository, secret: str) -> None:
+        environment, application = (
+            self.standings.environment(secret.removeprefix("environment/")),
+            self.plan.application,
+        )
+        if secret != secrets_of(environment.name) or where.full_name != application.full_name:
+            raise ValueError(f"secrets are asked for as {application.full_name} and {secrets_of(environment.name)}")
+
+
+def _denied(rule: str, mechanism: Mechanism) -> Prediction:
+    return Prediction(allowed=False, rule=rule, mechanism=mechanism)
 
 
 def _machine_user(credential: Credential | None) -> tuple[int | None, str | None] | None:

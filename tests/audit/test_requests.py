@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gitops_infra.audit import preflight as module
+from gitops_infra.audit import tasks as module
 from gitops_infra.audit.checks.repositories import PROBES
 from gitops_infra.audit.checks.requests import check as check_requests
 from gitops_infra.audit.findings import Finding, info
@@ -139,11 +139,11 @@ def test_progress_is_told_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatc
         assert heard.wait(10)
         return [info("here", "slow", "it took long")]
 
-    found = list(module._run([list, slow], say))
+    found = list(module.run("preflight", [list, slow], say))
     assert [finding.code for finding in found] == ["slow"]
     assert said[0] == "preflight: 1 of 2 checks done"
     said.clear()
-    assert list(module._run([list, list], say)) == []
+    assert list(module.run("preflight", [list, list], say)) == []
     assert said == []
 
 
@@ -161,7 +161,7 @@ def test_the_first_failure_ends_the_others() -> None:
         return run
 
     with pytest.raises(ForgeUnreachable, match="no answer"):
-        list(module._run([task(number) for number in range(500)], lambda _: None))
+        list(module.run("preflight", [task(number) for number in range(500)], lambda _: None))
     assert len(started) < 500
 
 

@@ -26,7 +26,21 @@ def commands() -> list[tuple[str, ...]]:
 
 def test_the_tree_is_the_documented_one() -> None:
     assert set(commands()) == {
-        *((name,) for name in ("adopt", "demo", "plan", "preflight", "render", "resume", "schema", "status")),
+        *(
+            (name,)
+            for name in (
+                "access",
+                "adopt",
+                "demo",
+                "plan",
+                "preflight",
+                "render",
+                "resume",
+                "schema",
+                "status",
+                "verify",
+            )
+        ),
         *((name,) for name in ("sandbox", "tools")),
         *(("sandbox", name) for name in ("up", "add", "env", "status", "reset", "down", "token", "doctor")),
         ("app",),

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from gitops_infra.plan.access import (
+    SETTINGS,
     Actor,
     ActorKind,
+    Guard,
     Mechanism,
     Operation,
     Prediction,
@@ -21,7 +23,7 @@ from gitops_infra.plan.access import (
 )
 from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import BypassActor, BypassKind, Plan, Rules
-from gitops_infra.plan.predictor import matches
+from gitops_infra.plan.refs import matches
 from gitops_infra.topology.topology import Topology
 
 APPLICATION, STAGING, PRODUCTION = "acme/shop", "acme/shop-env-staging", "acme/shop-env-production"
@@ -29,9 +31,14 @@ MAIN, FEATURE, TAG, NOTES = "refs/heads/main", "refs/heads/feature/x", "refs/tag
 ENV_STAGING, ENV_PRODUCTION = "refs/heads/env/staging", "refs/heads/env/production"
 
 KEY_STAGING, KEY_PRODUCTION = "credential of staging", "credential of production"
-WRITERS = {"developer", "maintainer", "admin", "owner"}
+ADMINS = {"admin", "owner", "provisioner"}
+WRITERS = {"developer", "maintainer"} | ADMINS
 JOBS = {"job of a feature branch or its pull request", "job of the default branch"}
-PUSHES = {Operation.PUSH, Operation.PUSH_FOREIGN, Operation.CREATE}
+GONE = {"expired token", "revoked token", "rotated-out credential of staging"}
+PUSHES = {Operation.PUSH, Operation.PUSH_FOREIGN, Operation.PUSH_WORKFLOW, Operation.CREATE}
+ANY_REF = (Operation.CREATE, Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE)
+SETTINGS_OF_REPOSITORY = {Operation.EDIT_RULESET, Operation.ADD_KEY}
+OF_NO_BRANCH = {Operation.READ, Operation.READ_SECRET, Operation.EDIT_POLICY} | SETTINGS_OF_REPOSITORY
 
 # Sentences 1 to 4 of the guarantee: only E's credential moves E's branch, forward only, and nothing else. A ref that
 # is missing here lets nobody do anything. Notes are the one thing that no rule covers.
@@ -40,17 +47,19 @@ ALLOWED = {
     (PRODUCTION, ENV_PRODUCTION): {operation: {KEY_PRODUCTION} for operation in PUSHES},
     (APPLICATION, MAIN): {Operation.MERGE_REVIEWED: WRITERS | JOBS},
     (APPLICATION, FEATURE): {
-        operation: WRITERS | JOBS for operation in Operation if operation not in {Operation.READ, Operation.READ_SECRET}
+        # A job's token never changes a workflow file, on whatever branch.
+        operation: WRITERS if operation is Operation.PUSH_WORKFLOW else WRITERS | JOBS
+        for operation in Operation
+        if operation not in OF_NO_BRANCH
     },
-    (APPLICATION, TAG): dict.fromkeys(
-        (Operation.CREATE, Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE), WRITERS | JOBS
-    ),
+    (APPLICATION, TAG): dict.fromkeys((*ANY_REF, Operation.REST_UPDATE, Operation.REST_FORCE), WRITERS | JOBS),
 }
 for repository, key in ((APPLICATION, None), (STAGING, KEY_STAGING), (PRODUCTION, KEY_PRODUCTION)):
-    ALLOWED[repository, NOTES] = {
-        operation: WRITERS | (JOBS if key is None else {key})
-        for operation in (Operation.CREATE, Operation.PUSH, Operation.FORCE_PUSH, Operation.DELETE)
-    }
+    ALLOWED[repository, NOTES] = dict.fromkeys(ANY_REF, WRITERS | (JOBS if key is None else {key}))
+    # Whoever administers a repository can change its settings: listed, and found by the audit.
+    ALLOWED[repository, SETTINGS] = dict.fromkeys(SETTINGS_OF_REPOSITORY, ADMINS)
+for environment in ("staging", "production", "review"):
+    ALLOWED[APPLICATION, secrets_of(environment)] = {Operation.EDIT_POLICY: ADMINS}
 
 SECRETS = {
     "staging": {"job of the default branch"},
@@ -59,9 +68,15 @@ SECRETS = {
 }
 
 
+def denied(rule: str, mechanism: Mechanism) -> Prediction:
+    """What the forge itself refuses."""
+    return Prediction(allowed=False, rule=rule, mechanism=mechanism, guards=(Guard.FORGE,))
+
+
 @pytest.fixture
 def made(topology: Callable[..., Topology]) -> Plan:
-    return plan(topology())
+    """Staging was rotated once, and a cluster follows it."""
+    return plan(topology(staging={"generation": 2, "cluster": "eu"}, clusters=[{"name": "eu"}]))
 
 
 def test_the_matrix_says_what_the_guarantee_says(made: Plan) -> None:
@@ -69,7 +84,7 @@ def test_the_matrix_says_what_the_guarantee_says(made: Plan) -> None:
     wrong = []
     for row in rows:
         if row.operation == Operation.READ:
-            expected = not row.actor.startswith("credential") or row.repository.endswith(row.actor.split()[-1])
+            expected = row.actor not in GONE  # all three repositories are public
         elif row.operation == Operation.READ_SECRET:
             expected = row.actor in SECRETS[row.ref.removeprefix("environment/")]
         else:
@@ -78,17 +93,39 @@ def test_the_matrix_says_what_the_guarantee_says(made: Plan) -> None:
         if row.allowed is not expected:
             wrong.append(row)
     assert wrong == []
-    assert len({(row.actor, row.repository, row.ref, row.operation) for row in rows}) == len(rows) == 1001
+    assert len({(row.actor, row.repository, row.ref, row.operation) for row in rows}) == len(rows) == 210 * 17
+
+
+def test_whoever_holds_the_line_is_named_in_every_cell(made: Plan) -> None:
+    """By hand as well: the forge where it denies; else the audit for settings and for foreign commits of the key."""
+    foreign = {Operation.PUSH_FOREIGN.value, Operation.PUSH_WORKFLOW.value}
+    for row in matrix(made):
+        if not row.allowed:
+            expected = ("forge",)
+        elif row.operation in {*SETTINGS_OF_REPOSITORY, Operation.EDIT_POLICY}:
+            expected = ("audit",)
+        elif row.ref in {ENV_STAGING, ENV_PRODUCTION} and row.operation in foreign:
+            expected = ("promotion job", "audit")
+        else:
+            expected = ()
+        assert (row, row.guards) == (row, expected)
 
 
 def test_a_private_repository_is_read_by_its_people_its_jobs_and_its_key_only(
     topology: Callable[..., Topology],
 ) -> None:
-    made = plan(topology(application={"visibility": "private"}, production={"allow_degraded": True}))
+    made = plan(
+        topology(
+            application={"visibility": "private"},
+            staging={"cluster": "eu", "generation": 2},
+            production={"allow_degraded": True, "cluster": "eu"},
+            clusters=[{"name": "eu"}],
+        )
+    )
     readers = {
         row.actor for row in matrix(made) if row.operation == "read" and row.repository == STAGING and row.allowed
     }
-    assert readers == WRITERS | {"reader", KEY_STAGING}
+    assert readers == WRITERS | {"reader", "triager", KEY_STAGING, "cluster key of staging"}
 
 
 @pytest.mark.parametrize(
@@ -106,64 +143,56 @@ def test_a_private_repository_is_read_by_its_people_its_jobs_and_its_key_only(
             STAGING,
             ENV_STAGING,
             Operation.FORCE_PUSH,
-            Prediction(allowed=False, rule="gitops: staging integrity: non_fast_forward", mechanism=Mechanism.RULESET),
+            denied("gitops: staging integrity: non_fast_forward", Mechanism.RULESET),
         ),
         (
             Actor(ActorKind.CREDENTIAL, "staging"),
             STAGING,
             ENV_STAGING,
             Operation.DELETE,
-            Prediction(allowed=False, rule="gitops: staging integrity: deletion", mechanism=Mechanism.RULESET),
+            denied("gitops: staging integrity: deletion", Mechanism.RULESET),
         ),
         (
             Actor(ActorKind.CREDENTIAL, "staging"),
             STAGING,
             TAG,
             Operation.CREATE,
-            Prediction(allowed=False, rule="gitops: staging locked tags: creation", mechanism=Mechanism.RULESET),
+            denied("gitops: staging locked tags: creation", Mechanism.RULESET),
         ),
         (
             Actor(ActorKind.CREDENTIAL, "staging"),
             PRODUCTION,
             ENV_PRODUCTION,
             Operation.PUSH,
-            Prediction(
-                allowed=False,
-                rule="a deploy key authenticates to its own repository only",
-                mechanism=Mechanism.KEY_SCOPE,
-            ),
+            denied("a deploy key authenticates to its own repository only", Mechanism.KEY_SCOPE),
         ),
         (
             Actor(ActorKind.OWNER),
             PRODUCTION,
             ENV_PRODUCTION,
             Operation.PUSH,
-            Prediction(allowed=False, rule="gitops: production writers: update", mechanism=Mechanism.RULESET),
+            denied("gitops: production writers: update", Mechanism.RULESET),
         ),
         (
             Actor(ActorKind.DEVELOPER),
             APPLICATION,
             MAIN,
             Operation.MERGE_UNREVIEWED,
-            Prediction(allowed=False, rule="gitops: default branch: pull_request", mechanism=Mechanism.RULESET),
+            denied("gitops: default branch: pull_request", Mechanism.RULESET),
         ),
         (
             Actor(ActorKind.READER),
             APPLICATION,
             FEATURE,
             Operation.PUSH,
-            Prediction(allowed=False, rule="role read", mechanism=Mechanism.ROLE),
+            denied("role read", Mechanism.ROLE),
         ),
         (
             Actor(ActorKind.FORK_JOB),
             APPLICATION,
             FEATURE,
             Operation.CREATE,
-            Prediction(
-                allowed=False,
-                rule="a job token of this repository, at most read",
-                mechanism=Mechanism.TOKEN_SCOPE,
-            ),
+            denied("a job token of this repository, at most read", Mechanism.TOKEN_SCOPE),
         ),
         (
             Actor(ActorKind.DEFAULT_JOB),
@@ -181,11 +210,7 @@ def test_a_private_repository_is_read_by_its_people_its_jobs_and_its_key_only(
             APPLICATION,
             secrets_of("production"),
             Operation.READ_SECRET,
-            Prediction(
-                allowed=False,
-                rule="GitHub gives the value of a secret to jobs only",
-                mechanism=Mechanism.WRITE_ONLY,
-            ),
+            denied("GitHub gives the value of a secret to jobs only", Mechanism.WRITE_ONLY),
         ),
     ],
 )
@@ -203,9 +228,7 @@ def test_a_required_check_forbids_a_push_of_what_has_not_passed_it(topology: Cal
     developer = Actor(ActorKind.DEVELOPER)
     assert predict(checked, developer, APPLICATION, MAIN, Operation.PUSH).allowed
     verdict = predict(checked, developer, APPLICATION, MAIN, Operation.PUSH_FOREIGN)
-    assert verdict == Prediction(
-        allowed=False, rule="gitops: default branch: required_checks", mechanism=Mechanism.RULESET
-    )
+    assert verdict == denied("gitops: default branch: required_checks", Mechanism.RULESET)
 
 
 def test_a_released_tag_can_be_made_and_then_stays(topology: Callable[..., Topology]) -> None:
@@ -280,9 +303,11 @@ def test_an_app_merges_into_the_branch_that_it_moves_and_breaks_nothing_with_tha
 @pytest.mark.parametrize(
     ("bypass", "movers"),
     [
-        (BypassActor(BypassKind.TEAM, 3), WRITERS),
-        (BypassActor(BypassKind.USER, 5, "somebody"), WRITERS),
-        (BypassActor(BypassKind.INTEGRATION, 99), set()),
+        (BypassActor(BypassKind.TEAM, 3), WRITERS - {"provisioner"}),
+        (BypassActor(BypassKind.USER, 5, "somebody"), WRITERS - {"provisioner"}),
+        # The App that provisions may be any that is none of the plan's; the Actions App is known.
+        (BypassActor(BypassKind.INTEGRATION, 99), {"provisioner"}),
+        (BypassActor(BypassKind.INTEGRATION, 15368), set()),
         (BypassActor(BypassKind.ORGANIZATION_ADMIN), {"owner"}),
     ],
 )
@@ -315,6 +340,14 @@ def test_admins_who_can_skip_the_gates_are_listed(topology: Callable[..., Topolo
         (Actor(ActorKind.CREDENTIAL, "review"), APPLICATION, MAIN, Operation.PUSH, ValueError),
         (Actor(ActorKind.DEFAULT_JOB), APPLICATION, "staging", Operation.READ_SECRET, ValueError),
         (Actor(ActorKind.DEFAULT_JOB), STAGING, secrets_of("staging"), Operation.READ_SECRET, ValueError),
+        (Actor(ActorKind.ADMIN), STAGING, secrets_of("staging"), Operation.EDIT_POLICY, ValueError),
+        (Actor(ActorKind.ADMIN), APPLICATION, secrets_of("qa"), Operation.EDIT_POLICY, ValueError),
+        (Actor(ActorKind.ADMIN), APPLICATION, MAIN, Operation.EDIT_RULESET, ValueError),
+        (Actor(ActorKind.ADMIN), APPLICATION, MAIN, Operation.ADD_KEY, ValueError),
+        (Actor(ActorKind.ADMIN), APPLICATION, TAG, Operation.RENAME, ValueError),
+        (Actor(ActorKind.CLUSTER_KEY), APPLICATION, MAIN, Operation.READ, ValueError),
+        (Actor(ActorKind.CLUSTER_KEY, "production"), PRODUCTION, ENV_PRODUCTION, Operation.READ, ValueError),
+        (Actor(ActorKind.ROTATED_OUT, "qa"), APPLICATION, MAIN, Operation.READ, ValueError),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused(  # noqa: PLR0917
@@ -345,4 +378,4 @@ def test_a_pattern_matches_as_githubs_fnmatch_does(*, pattern: str, ref: str, ex
 
 def test_every_actor_asks_once(made: Plan) -> None:
     names = [str(actor) for actor in actors(made)]
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 17

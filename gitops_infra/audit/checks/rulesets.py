@@ -7,7 +7,7 @@ from gitops_infra.audit.findings import Finding, error, owned_elsewhere, warning
 from gitops_infra.audit.scene import Scene, of_repository
 from gitops_infra.plan.credentials import bypass_of
 from gitops_infra.plan.model import BypassKind, Environment
-from gitops_infra.plan.predictor import matches
+from gitops_infra.plan.refs import matches
 from gitops_infra.plan.resources import ResourceKind
 
 REFUSES = ("creation", "update", "pull_request", "merge_queue")
@@ -77,9 +77,9 @@ def _foreign(scene: Scene, entry: Mapping[str, Any]) -> Iterator[Finding]:
     detail = answer.data
     rules = {str(rule.get("type")) for rule in detail.get("rules") or ()}
     for environment in held:
-        if environment.credential is None or not _governs(detail, environment.ref or ""):
+        if environment.credential is None or not governs(detail, environment.ref or ""):
             continue
-        if _passes(detail, environment):
+        if passes(detail, environment):
             continue
         yield from _in_the_way(scene, environment, detail, rules)
 
@@ -106,7 +106,7 @@ def _of_whom(scene: Scene, detail: Mapping[str, Any]) -> str:
     return f" of stack {stack}" if stack else ""
 
 
-def _governs(detail: Mapping[str, Any], ref: str) -> bool:
+def governs(detail: Mapping[str, Any], ref: str) -> bool:
     """Whether it names the ref. The branch of an environment is never the default branch."""
     names = (detail.get("conditions") or {}).get("ref_name") or {}
     include, exclude = ([str(each) for each in names.get(key) or ()] for key in ("include", "exclude"))
@@ -117,7 +117,7 @@ def _governs(detail: Mapping[str, Any], ref: str) -> bool:
     return named(include) and not named(exclude)
 
 
-def _passes(detail: Mapping[str, Any], environment: Environment) -> bool:
+def passes(detail: Mapping[str, Any], environment: Environment) -> bool:
     """Whether the environment's writer is in the bypass list. A user whose id is not declared counts as any user."""
     actor = bypass_of(environment.credential)
     return actor is not None and any(

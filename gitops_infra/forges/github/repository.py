@@ -12,24 +12,9 @@ import pulumi_github as github
 from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.placement import Placement
 from gitops_infra.plan.model import Access, Actions, Repository
+from gitops_infra.plan.settings import APPLICATION_SETTINGS, STATE_SETTINGS
 from gitops_infra.topology.problems import Problem
 from gitops_infra.topology.vocabulary import RepositoryRole
-
-# Settings that differ by what a repository is for. A state repository holds one branch and nothing to talk about.
-APPLICATION_SETTINGS: dict[str, Any] = {
-    "allow_squash_merge": True,
-    "allow_rebase_merge": True,
-    "delete_branch_on_merge": True,
-    "has_issues": True,
-    "has_projects": False,
-    "has_wiki": False,
-}
-STATE_SETTINGS: dict[str, Any] = {
-    "has_discussions": False,
-    "has_issues": False,
-    "has_projects": False,
-    "has_wiki": False,
-}
 
 READ_BACK = ("hasDownloads",)
 """Settings without effect that GitHub reports and a refresh takes for drift. The SDK warns when they are set."""

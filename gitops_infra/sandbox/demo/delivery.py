@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gitops_infra.agents.flux import git_secret_name
+from gitops_infra.audit.kubeconfigs import Kubeconfigs
 from gitops_infra.plan import model
 from gitops_infra.plan.build import plan as plan_topology
 from gitops_infra.sandbox.client import KeyCredential
@@ -33,6 +34,12 @@ class Delivery:
         self._add_clusters()
         self._deliver()
         self._try_the_clusters_key()
+
+    def kubeconfigs(self) -> Kubeconfigs:
+        """Those of the clusters, and nobody else's. Raises DemoFailed before there are any."""
+        if self.clusters is None:
+            raise DemoFailed("there are no clusters")
+        return Kubeconfigs({each.name: each.kubeconfig_file for each in self.clusters}, environment={})
 
     def check_what_is_left(self) -> None:
         """After the teardown: nothing of staging, and production as it was."""

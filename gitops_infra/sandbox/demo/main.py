@@ -8,6 +8,7 @@ from pulumi import automation as auto
 
 from gitops_infra.sandbox.application import NotARepository
 from gitops_infra.sandbox.cluster.failure import ClusterError
+from gitops_infra.sandbox.demo.audit import Audit
 from gitops_infra.sandbox.demo.cast import assemble
 from gitops_infra.sandbox.demo.clusters import ReadyLater
 from gitops_infra.sandbox.demo.delivery import Delivery
@@ -42,6 +43,7 @@ def run(repository: Path) -> int:
             delivery = Delivery(story, clusters)
             story.tell()
             delivery.tell()
+            Audit(story, delivery.kubeconfigs()).tell()
             story.take_down()
             delivery.check_what_is_left()
             screen.console.print(f"\n[bold green]Everything held.[/bold green] {screen.elapsed():.0f} s")

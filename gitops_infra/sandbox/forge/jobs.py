@@ -354,8 +354,10 @@ def _grant(
     trusted = not request.fork or request.event == "pull_request_target"
     own: list[Repository | EnvironmentRecord] = [repository, *([environment] if environment else [])]
     sources = own if trusted else []
-    # The environment's come last: they win over the repository's of the same name.
-    sealed = {name: entry["value"] for source in sources for name, entry in source.secrets.items()}
+    wider = store.accounts[repository.owner_id].shared_secrets(repository.visibility) if trusted else {}
+    # The environment's come last: they win over the repository's of the same name, and those over the organisation's.
+    kept = [wider, *(source.secrets for source in sources)]
+    sealed = {name: entry["value"] for secrets in kept for name, entry in secrets.items()}
     # A secret that was not sealed for this repository does not open: the job has none of that name (not confirmed).
     opened = {name: value for name, value in sealed.items() if value is not None}
     variables = {name: entry["value"] for source in sources for name, entry in source.variables.items()}

@@ -48,6 +48,15 @@ class Account:
     """Organisations: what a member may do in every repository: `none` or a role name."""
     approves_tokens: bool = False
     """Organisations: whether a fine-grained token of a member waits for an owner's approval."""
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Organisations: as a repository's, each with its `visibility`: `all` repositories or the `private` ones."""
+    sealed_box_seed: str = ""
+    """Organisations: as a repository's."""
+
+    def shared_secrets(self, visibility: str) -> dict[str, dict[str, Any]]:
+        """The secrets that jobs of its repositories of that visibility read."""
+        private = visibility != "public"
+        return {name: kept for name, kept in self.secrets.items() if private or kept["visibility"] == "all"}
 
 
 @dataclass

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -37,6 +38,8 @@ GRAPHQL_PATHS = frozenset({"/api/graphql", "/graphql"})
 """Of a server of one's own, and of api.github.com."""
 NEEDS_PUSH = frozenset({"contents", "secrets", "variables", "environments", "issues", "statuses", "deployments"})
 """Permissions whose lack GitHub words as missing push access; the others need an administrator."""
+
+EXPIRATION = "GitHub-Authentication-Token-Expiration"
 
 HIDDEN = frozenset({"repository_hooks"})
 """Permissions without which people learn not even that there is something to ask for: 404."""
@@ -283,12 +286,20 @@ class Router:
                 identity = self._identity(credential(request.headers))
                 if identity is None:
                     return Refusal(401, "Bad credentials").response(), ANONYMOUS
-                return _with_scopes(self._run(request, identity), identity), identity
+                return self._with_expiration(_with_scopes(self._run(request, identity), identity), identity), identity
         except Refusal as refusal:  # of the credential; a handler's are answered in _run
             return refusal.response(), ANONYMOUS
         except Exception:  # the client gets no traceback, the log does
             LOG.exception("%s %s failed", request.method, request.path)
             return Refusal(500, "Server Error").response(), identity or ANONYMOUS
+
+    def _with_expiration(self, response: Response, identity: Identity) -> Response:
+        """The answer with the header by which clients learn when a personal token ends, if it does."""
+        token = self.store.tokens.get(identity.token_id or 0)
+        if token is None or token.kind != "pat" or token.expires_at is None:
+            return response
+        ends = datetime.fromtimestamp(token.expires_at, UTC)
+        return replace(response, headers={**response.headers, EXPIRATION: f"{ends:%Y-%m-%d %H:%M:%S} UTC"})
 
     def _identity(self, value: str | None) -> Identity | None:
         """Who shows this bearer value; None for one that is no good. Raises Refusal for a JWT that is not."""

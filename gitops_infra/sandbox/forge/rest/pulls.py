@@ -77,8 +77,7 @@ def check_merged(call: Call) -> Response:
 
 def merge(call: Call) -> Response:
     """Merges, if the rules of the base branch let the identity. 405 says what is missing, 409 that the head moved."""
-    _, pull = _found(call, "read")
-    call.repository("contents", "write")
+    _, pull = _found(call, "write", "contents")  # nothing of pull requests: GitHub REST, "Merge a pull request"
     known = {"commit_title": str, "commit_message": str, "sha": str, "merge_method": str}
     body = call.fields("PullRequest", known)
     method = body.get("merge_method") or "merge"
@@ -107,8 +106,8 @@ def create_review(call: Call) -> Response:
     return Response(200, _review(call, repository, pull, pull.reviews[-1]))
 
 
-def _found(call: Call, level: str) -> tuple[Repository, PullRequest]:
-    repository = call.repository("pull_requests", level)
+def _found(call: Call, level: str, permission: str = "pull_requests") -> tuple[Repository, PullRequest]:
+    repository = call.repository(permission, level)
     for pull in call.store.pull_requests_of(repository):
         if str(pull.number) == call["number"]:
             return repository, pull

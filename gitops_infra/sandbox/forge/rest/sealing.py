@@ -1,4 +1,4 @@
-"""The sealed boxes that secrets arrive in: one key pair per repository, names and opening."""
+"""The sealed boxes that secrets arrive in: one key pair per repository or organisation, names and opening."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import Any
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
-from gitops_infra.sandbox.forge.model import Repository
+from gitops_infra.sandbox.forge.model import Account, Repository
 from gitops_infra.sandbox.forge.responses import Refusal
 
 MAX_SECRET = 48 * 1024
@@ -23,20 +23,20 @@ def new_seed() -> str:
     return base64.b64encode(bytes(PrivateKey.generate())).decode()
 
 
-def public_key(repository: Repository) -> dict[str, str]:
+def public_key(holder: Repository | Account) -> dict[str, str]:
     """`key` (base64 of 32 bytes) and `key_id`, which a sealed value must name."""
-    key = _private(repository).public_key
+    key = _private(holder).public_key
     return {"key_id": str(int.from_bytes(bytes(key)[:7], "big")), "key": base64.b64encode(bytes(key)).decode()}
 
 
-def open_value(repository: Repository, body: dict[str, Any]) -> str | None:
+def open_value(holder: Repository | Account, body: dict[str, Any]) -> str | None:
     """The text sealed in `encrypted_value`; None for a box that does not open, which no job will get.
 
     GitHub takes any Base64 and finds out when a job asks for it: the upstream provider's acceptance tests send plain
     text that way, and cli/cli#3831 sealed for another key. Raises Refusal 422 for another `key_id`, for what is not
     Base64 (words from terraform-provider-github#2315), and for too long a value.
     """
-    if body.get("key_id") != public_key(repository)["key_id"]:
+    if body.get("key_id") != public_key(holder)["key_id"]:
         raise Refusal(422, "Validation Failed: key_id is not the id of this repository's public key")
     try:
         box = base64.b64decode(str(body.get("encrypted_value")), validate=True)
@@ -47,7 +47,7 @@ def open_value(repository: Repository, body: dict[str, Any]) -> str | None:
     if len(box) > MAX_SECRET + OVERHEAD:
         raise Refusal(422, f"Validation Failed: a secret may have {MAX_SECRET} bytes")
     try:
-        return SealedBox(_private(repository)).decrypt(box).decode()
+        return SealedBox(_private(holder)).decrypt(box).decode()
     except (CryptoError, ValueError):
         return None
 
@@ -65,5 +65,5 @@ def checked_name(kind: str, name: str) -> str:
     return name.upper()
 
 
-def _private(repository: Repository) -> PrivateKey:
-    return PrivateKey(base64.b64decode(repository.sealed_box_seed))
+def _private(holder: Repository | Account) -> PrivateKey:
+    return PrivateKey(base64.b64decode(holder.sealed_box_seed))

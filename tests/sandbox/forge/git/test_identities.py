@@ -211,6 +211,21 @@ def test_bypass_actors_count_for_merges_too(
     assert answer.status_code == (200 if named else 405), answer.text
 
 
+@pytest.mark.parametrize(("level", "status"), [("write", 200), ("read", 403)])
+def test_an_app_merges_with_write_access_to_contents_and_none_to_pull_requests(
+    forge: Sandbox, client: Client, cloned: Clones, level: str, status: int
+) -> None:
+    """GitHub REST, "Merge a pull request", asks for Contents alone. In a private repository, where nothing is free."""
+    app = forge.app("acme", "merger", {"contents": level})
+    assert forge.repository("acme/shop").visibility == "private"
+    clone = cloned(login="mara")
+    clone.commit()
+    accepted(clone, "HEAD:refs/heads/topic")
+    pull = forge.open_pull_request("acme/shop", "mara", "topic", "main")
+    answer = client(token=forge.app_token(app)).put(f"/repos/acme/shop/pulls/{pull.number}/merge")
+    assert answer.status_code == status, answer.text
+
+
 # Personal tokens
 
 
