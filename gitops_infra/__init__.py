@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs
     from gitops_infra.components.gitops_agent import GitOpsAgent, GitOpsAgentArgs
     from gitops_infra.components.gitops_topology import GitOpsTopology, GitOpsTopologyArgs
+    from gitops_infra.components.secrecy import refuse_plain_secrets
     from gitops_infra.forges.errors import ConfigurationError
     from gitops_infra.forges.github.provider import AppAuth, configured_provider, github_provider
     from gitops_infra.topology.application import Application, Grant, Label
@@ -89,6 +90,7 @@ __all__ = [
     "Writer",
     "configured_provider",
     "github_provider",
+    "refuse_plain_secrets",
     "topology_from_config",
 ]
 
@@ -103,6 +105,7 @@ _MODULES = {
     "forges.errors": ("ConfigurationError",),
     "components.gitops_agent": ("GitOpsAgent", "GitOpsAgentArgs"),
     "components.gitops_topology": ("GitOpsTopology", "GitOpsTopologyArgs"),
+    "components.secrecy": ("refuse_plain_secrets",),
     "forges.github.provider": ("AppAuth", "configured_provider", "github_provider"),
     "topology.application": ("Application", "Grant", "Label"),
     "topology.cluster": ("HealthCheck", "Permission", "Sync", "TargetCluster"),

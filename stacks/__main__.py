@@ -2,8 +2,9 @@
 
 import pulumi
 
-from gitops_infra import GitOpsTopology, configured_provider, topology_from_config
+from gitops_infra import GitOpsTopology, configured_provider, refuse_plain_secrets, topology_from_config
 
+refuse_plain_secrets()
 args = topology_from_config(pulumi.Config())
 
 # Made here, not left to the default provider: it has the owner of the topology and settings for many small writes.

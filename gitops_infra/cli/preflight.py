@@ -64,6 +64,8 @@ def preflight_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             kubeconfigs=kubeconfigs,
             say=partial(typer.echo, err=True),
         )
+    if stack is not None:
+        findings = (*_open_state(file), *findings)
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if as_json:
         typer.echo(json.dumps({"errors": errors, "findings": [finding.as_dict() for finding in findings]}, indent=2))
@@ -85,6 +87,14 @@ def _known(pulumi: "Pulumi") -> "Known":
 
     with clear(PulumiFailed):
         return read_known(pulumi.export())
+
+
+def _open_state(file: Path) -> "Iterator[Finding]":
+    """Whether `pulumi up`, in the environment of this command, would refuse to put credentials into the state."""
+    from gitops_infra.audit.findings import of_problem  # noqa: PLC0415 - as above
+    from gitops_infra.forges.passphrase import open_state_of, settings_in  # noqa: PLC0415 - as above
+
+    return map(of_problem, open_state_of(settings_in(file)))
 
 
 def _owners(pulumi: "Pulumi") -> "Owners":

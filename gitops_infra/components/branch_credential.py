@@ -10,6 +10,7 @@ from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.deploy_key import CredentialChildren, NewKey, SecretPlace, credential, given
 from gitops_infra.forges.github.placement import Placement, itself
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.plan.credentials import SECRET_NAMES
 from gitops_infra.plan.model import CredentialKind
 from gitops_infra.topology import names
@@ -142,4 +143,4 @@ def _problems(args: BranchCredentialArgs) -> tuple[Problem, ...]:
         problems.append(
             Problem("secret_name", "secret-name", f"the name of the secret {refused.reason}", refused.remedy)
         )
-    return tuple(problems)
+    return (*problems, *open_state())

@@ -10,6 +10,7 @@ from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.variable import variables
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.plan.credentials import KNOWN_HOSTS, SECRET_NAMES
 from gitops_infra.topology.names import variable_name
 from gitops_infra.topology.problems import Problem, path
@@ -97,4 +98,4 @@ def _problems(args: CiVariablesArgs) -> tuple[Problem, ...]:
         for name in sorted(groups["secrets"])
         if name.upper() in both
     ]
-    return tuple(problems)
+    return (*problems, *(open_state() if args.secrets else ()))

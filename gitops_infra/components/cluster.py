@@ -13,6 +13,7 @@ from gitops_infra.agents.kubernetes import given_provider, provider, register
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import Args, In, checked
 from gitops_infra.forges.github.placement import Placement, itself
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.plan.build import is_retained
 from gitops_infra.plan.delivery import tenant, tenant_key
 from gitops_infra.plan.model import Tenant
@@ -182,4 +183,4 @@ def _problems(args: ClusterArgs) -> tuple[Problem, ...]:
         remedy = "Pass the content of the file, which `kubectl config view --raw --minify --flatten` prints"
         bad = kubeconfig_problem(args.kubeconfig, args.cluster.context, "kubeconfig", remedy)
         found += [bad] if bad else []
-    return tuple(found)
+    return (*found, *(open_state() if args.kubeconfig is not None else ()))

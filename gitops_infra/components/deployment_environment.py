@@ -13,7 +13,14 @@ from gitops_infra.components.ci_variables import CiVariables, CiVariablesArgs
 from gitops_infra.components.environment_branch import EnvironmentBranch, EnvironmentBranchArgs, Hosted
 from gitops_infra.components.gate import after, known
 from gitops_infra.components.inputs import In, checked
-from gitops_infra.components.scope import DeliveredScope, EnvironmentScope, OneEnvironment, check_scope, plan_scope
+from gitops_infra.components.scope import (
+    DeliveredScope,
+    EnvironmentScope,
+    OneEnvironment,
+    check_scope,
+    plan_scope,
+    refuse_open_state,
+)
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.environment import environment as register_environment
 from gitops_infra.forges.github.placement import Placement, itself
@@ -84,6 +91,7 @@ class DeploymentEnvironment(pulumi.ComponentResource):
         """
         valid = checked(DeploymentEnvironmentArgs, args, *(() if _plan else (check_scope, check_secrets)))
         plan = _plan or plan_scope(valid, default_branch_protected=bool(valid.default_branch_protected))
+        refuse_open_state([plan.environment])
         super().__init__("gitops-infra:index:DeploymentEnvironment", name, None, itself(opts))
         place = Placement.of(self, name, opts, retain=plan.environment.retain)
         approvers = _approvers or Approvers(valid.owner, self)

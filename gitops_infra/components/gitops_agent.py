@@ -17,6 +17,7 @@ from gitops_infra.forges.errors import ConfigurationError
 from gitops_infra.forges.github.deploy_key import ALGORITHM, NewKey, made
 from gitops_infra.forges.github.placement import Placement, itself
 from gitops_infra.forges.github.webhook import webhook
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.plan.build import plan_environment
 from gitops_infra.plan.model import Delivery
 from gitops_infra.topology.problems import Problem
@@ -60,7 +61,7 @@ class GitOpsAgent(pulumi.ComponentResource):
         `opts` holds a provider of the cluster. What its `depends_on` names exists before anything here does: the
         tenant of `Cluster`.
         """
-        valid = args if _delivery else checked(GitOpsAgentArgs, args, check_scope)
+        valid = args if _delivery else checked(GitOpsAgentArgs, args, check_scope, lambda _: open_state())
         delivery, retain = (_delivery, _retain) if _delivery else _planned(valid)
         cluster = provider_in(opts)
         if cluster is None:

@@ -19,7 +19,7 @@ from gitops_infra.components.environment_branch import Hosted
 from gitops_infra.components.gate import known
 from gitops_infra.components.inputs import Args, In, checked, decided
 from gitops_infra.components.parts import FOUNDATION, Part, part_problems, protected_by, refuse_losses, undoers_of
-from gitops_infra.components.scope import OneEnvironment
+from gitops_infra.components.scope import OneEnvironment, refuse_open_state
 from gitops_infra.forges.github.approvers import Approvers
 from gitops_infra.forges.github.placement import Placement
 from gitops_infra.forges.github.retained import retained
@@ -86,6 +86,7 @@ class GitOpsTopology(pulumi.ComponentResource):
         valid = _valid(args)
         plans = decided(lambda: tuple(_with_files(each) for each in plan_topology(valid.topology)))
         part = Part(valid.part)
+        refuse_open_state(environment for plan in plans for environment in plan.environments)
         refuse_losses(part, plans, valid.released or ())
         protected = {} if part.foundation else protected_by(valid.foundation, plans)
         as_before = collect_rarely()

@@ -1,10 +1,13 @@
 """What the components of one environment are told about it, and what the plan makes of that."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Optional
 
 from gitops_infra.components.inputs import Args, decided
+from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import Enforcement
 from gitops_infra.plan.model import Environment as PlannedEnvironment
@@ -79,6 +82,12 @@ def plan_scope(args: EnvironmentScope, *, default_branch_protected: bool = False
             why=(*enforcement.why, unknown),
         )
     return OneEnvironment(one.environment(name), enforcement)
+
+
+def refuse_open_state(environments: Iterable[PlannedEnvironment]) -> None:
+    """Raises ConfigurationError where a credential would come into a state that everybody can read."""
+    if any(each.credential or each.secrets or each.delivery for each in environments) and (found := open_state()):
+        raise ConfigurationError(found)
 
 
 def _topology(args: EnvironmentScope) -> Topology:

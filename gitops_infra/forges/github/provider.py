@@ -11,6 +11,7 @@ import pulumi
 import pulumi_github as github
 
 from gitops_infra.forges.errors import ConfigurationError
+from gitops_infra.forges.passphrase import open_state
 from gitops_infra.topology.problems import Problem
 
 # The provider's own default is one request at a time and a pause of a second after every write. The client that is
@@ -55,9 +56,10 @@ def github_provider(  # noqa: PLR0913 - by keyword; each is one setting of the p
     Without `token` and `app_auth` the environment's `GITHUB_TOKEN` is used; `base_url` defaults to its
     `GITHUB_BASE_URL`, else to github.com. Token and private key are marked secret, whatever the caller did.
 
-    Raises ConfigurationError if there is no credential or more than one, or if the environment names another owner.
+    Raises ConfigurationError if there is no credential or more than one, if the environment names another owner, or if
+    the state would be open.
     """
-    problems = [*_contradictions(owner), *_credentials(token, app_auth)]
+    problems = [*_contradictions(owner), *_credentials(token, app_auth), *open_state()]
     if problems:
         raise ConfigurationError(problems)
     with _ambient_token(ignored=app_auth is not None):
