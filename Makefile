@@ -11,12 +11,13 @@ STACKS := $(wildcard stacks/config/Pulumi.*.yaml examples/*/Pulumi.*.yaml)
 IN_VENV = bin="$$($(PYTHON) .ci/venv.py)" && PATH="$$bin:$$PATH" && export PATH &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check conformance bench lock clean
+.PHONY: help demo test check guarantee conformance bench lock clean
 
 help:
 	@echo 'make demo [REPO=path]   the main job, end to end, on this machine'
 	@echo 'make test [ARGS=...]    the test suite'
 	@echo 'make check              format, lint, types, workflows, schema, docs'
+	@echo 'make guarantee          who can change what: predicted, tried with real pushes, weakened, audited'
 	@echo 'make conformance        the upstream provider'"'"'s own acceptance tests, on the sandbox forge'
 	@echo 'make bench              time and memory, as ratios'
 	@echo 'make lock               requirements.lock anew from pyproject.toml'
@@ -39,6 +40,9 @@ check:
 	for stack in $(STACKS); do gitops-infra render "$$stack" -o "$$rendered/$$stack"; done; \
 	zizmor --offline --persona auditor --no-progress "$$rendered"; \
 	pytest -q tests/docs
+
+guarantee:
+	@$(IN_VENV) gitops-infra tools build && python -m guarantee $(ARGS)
 
 conformance:
 	@$(IN_VENV) python -m conformance $(ARGS)

@@ -59,8 +59,8 @@ class Exposure:
 
     def __str__(self) -> str:
         return (
-            f"{self.severity}: {self.where}: expected {self.expected}, found {self.found}. "
-            f"{self.exploit}. {self.remedy}. [{self.code}]"
+            f"{self.severity}: {self.where}: expected {self.expected}, found {self.found}; {self.exploit}. "
+            f"{self.remedy}. [{self.code}]"
         )
 
     def as_dict(self) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The leaky program; Pulumi runs this folder."""

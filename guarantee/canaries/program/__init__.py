@@ -1,0 +1,1 @@
+"""The program of the canaries; Pulumi runs this folder."""
