@@ -1,13 +1,11 @@
 """An estate with every setting that a topology manages, provisioned by the real engine: what `changes` spoils."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.audit.kubeconfigs import Kubeconfigs
@@ -23,10 +21,9 @@ from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.daemon import PROVISIONER, PROVISIONER_PERMISSIONS
 from gitops_infra.sandbox.forge.jobs import JobGrant, JobWaiting
 from gitops_infra.sandbox.forge.server import Sandbox
-from gitops_infra.topology.load import load_value
 from gitops_infra.topology.topology import Topology
+from guarantee.project import Project
 
-ROOT = Path(__file__).parents[2]
 OWNER, SITE, MOVER = "acme", "site", "moves-qa"
 SHOP, API, STATE = "acme/shop", "acme/api", "acme/shop-env-staging"
 """The application's repository, which `up` makes, one that is there already, and the first one's state of staging."""
@@ -42,9 +39,7 @@ class Estate:
     plans: tuple[Plan, ...]
     forge: Sandbox
     cluster: Cluster
-    engine: Engine = field(repr=False)
-    folder: Path
-    environment: Mapping[str, str] = field(repr=False)
+    project: Project = field(repr=False)
     app_key: str = field(repr=False)
     """Private key of the App that moves qa's branch, as the stack's configuration has it."""
 
@@ -56,23 +51,11 @@ class Estate:
             given = Kubeconfigs(files, environment={})
             return verify(self.topology, reader, kubeconfigs=given, read_key={"qaKey": self.app_key}.get)
 
-    def pulumi(self, *arguments: str, text: str = "", **variables: str) -> str:
-        """What `pulumi ARGUMENTS` printed. Raises RuntimeError with that when it fails."""
-        done = self.engine.run(
-            [*arguments, "--stack", "shop", "--non-interactive"],
-            self.folder,
-            {**self.environment, **variables},
-            text=text,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"pulumi {arguments[0]} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
-
     def repair(self, how: Repair = Repair.UP) -> str:
         """Runs the command of the repair."""
         *settings, _, _, _ = how.value.split()
         variables = dict(setting.split("=") for setting in settings)
-        return self.pulumi("up", "--yes", "--skip-preview", "--refresh", **variables)
+        return self.project.up("--refresh", **variables)
 
 
 @contextmanager
@@ -92,27 +75,16 @@ def estate(folder: Path | None = None) -> Iterator[Estate]:
 def made(place: Path, engine: Engine, forge: Sandbox, cluster: Cluster) -> Estate:
     """Fills the forge, runs `up` and promotes once to staging and qa."""
     source = _fill(forge, place)
-    project = place / "project"
-    project.mkdir(parents=True)
-    (project / "Pulumi.yaml").write_text(f"name: gitops-infra\nruntime: python\nmain: {ROOT / 'stacks'}\n")
     token = forge.app_token(forge.app(OWNER, PROVISIONER, PROVISIONER_PERMISSIONS))
-    variables = engine.environment(
-        place / "state", "a passphrase of the estate", GITHUB_TOKEN=token, GITHUB_BASE_URL=f"{forge.url}/"
-    )
+    project = Project(engine, place, "a passphrase of the estate", token, forge.url)
     # In the repository that `up` makes, too: an App reaches all repositories of its owner here.
     app = forge.app(OWNER, MOVER, {**PERMISSIONS, "metadata": "read"})
-    topology = _topology(forge, cluster, app.id)
-    found = Estate(load_value(topology, project), (), forge, cluster, engine, project, variables, forge.app_key(app))
-    found.plans = plans(found.topology)
-    found.pulumi("stack", "init")
-    for key, value in (("siteKubeconfig", cluster.kubeconfig), ("qaKey", found.app_key), (TOKEN, "a token")):
-        found.pulumi("config", "set", "--secret", f"gitops-infra:{key}", text=value)
-    path = project / "Pulumi.shop.yaml"
-    document = YAML(typ="safe").load(path)  # it holds the salt of the stack's encryption, and the secrets
-    document["config"]["gitops-infra:topology"] = topology
-    with path.open("w") as file:
-        YAML().dump(document, file)
-    found.pulumi("up", "--yes", "--skip-preview")
+    app_key = forge.app_key(app)
+    for key, value in (("siteKubeconfig", cluster.kubeconfig), ("qaKey", app_key), (TOKEN, "a token")):
+        project.secret(key, value)
+    topology = project.configure(_topology(forge, cluster, app.id))
+    found = Estate(topology, plans(topology), forge, cluster, project, app_key)
+    project.up()
     _promote(found, source)
     return found
 

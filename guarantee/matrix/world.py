@@ -12,8 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from gitops_infra.plan.build import plan
 from gitops_infra.plan.model import Plan
 from gitops_infra.sandbox.client import Clone, KeyCredential, TokenCredential
@@ -22,13 +20,11 @@ from gitops_infra.sandbox.cluster.clusters import Clusters
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.daemon import PROVISIONER, PROVISIONER_PERMISSIONS
 from gitops_infra.sandbox.forge.server import Sandbox
-from gitops_infra.topology.load import load_value
 from gitops_infra.topology.topology import Topology
 from guarantee.matrix.credentials import credential_of, private_key, usable
 from guarantee.matrix.modes import Mode
 from guarantee.matrix.writers import Writers, writers
-
-ROOT = Path(__file__).parents[2]
+from guarantee.project import Project
 
 OWNER, APPLICATION = "acme", "shop"
 FULL_NAME = f"{OWNER}/{APPLICATION}"
@@ -86,15 +82,12 @@ class World:
     """Of the very topology that `up` has made."""
     forge: Sandbox
     clock: Clock
-    folder: Path
-    """The Pulumi project; `Pulumi.yaml`, the stack file and the state."""
+    project: Project = field(repr=False)
     cluster: Cluster
     history: Sequence[str]
     """The commits of the default branch, oldest first."""
     rotated_out: Mapping[str, str] = field(repr=False)
     """Environment -> private key that its credential was made of before the rotation."""
-    environment: dict[str, str] = field(repr=False)
-    """Of a `pulumi` process."""
 
 
 @contextmanager
@@ -118,20 +111,19 @@ class _Making:
         self, mode: Mode, folder: Path, engine: Engine, forge: Sandbox, clock: Clock, cluster: Cluster
     ) -> None:
         self.mode, self.engine, self.forge, self.clock, self.cluster = mode, engine, forge, clock, cluster
-        self.folder = folder / "project"
+        self.folder = folder
         self.source = Clone.empty(folder / "source")
-        self.environment: dict[str, str] = {}
         self.history: list[str] = []
 
     def made(self) -> World:
         """Fills the forge, runs `up`, rotates, runs `up` again, and promotes once."""
         self._fill()
         made_of = writers(self.mode, self.forge, FULL_NAME, MOVABLE)
-        self._project()
-        topology = self._up(made_of, generation=1)
+        project = self._project()
+        topology = self._up(project, made_of, generation=1)
         before = {name: self._works(topology, name) for name in MOVABLE}
         made_of.rotate()
-        topology = self._up(made_of, generation=2)
+        topology = self._up(project, made_of, generation=2)
         if unchanged := [name for name in MOVABLE if before[name] == self._key(topology, name)]:
             raise RuntimeError(f"the rotation did not change the credential of {', '.join(unchanged)}")
         if self.is_new:
@@ -142,11 +134,10 @@ class _Making:
             plan=plan(topology),
             forge=self.forge,
             clock=self.clock,
-            folder=self.folder,
+            project=project,
             cluster=self.cluster,
             history=self.history,
             rotated_out=before,
-            environment=self.environment,
         )
         self._promote(made.plan)
         return made
@@ -193,34 +184,22 @@ class _Making:
             self.source.push(url, f":refs/heads/{branch}", dana)
         self.source.push(url, f"{self.history[1]}:{FEATURE}", dana)
 
-    def _project(self) -> None:
-        """The Pulumi project over `stacks/`, with its secret configuration."""
-        app = self.forge.app(OWNER, PROVISIONER, PROVISIONER_PERMISSIONS)
-        self.folder.mkdir(parents=True)
-        (self.folder / "Pulumi.yaml").write_text(f"name: gitops-infra\nruntime: python\nmain: {ROOT / 'stacks'}\n")
-        self.environment = self.engine.environment(
-            self.folder / "state",
-            "a passphrase of the guarantee",
-            GITHUB_TOKEN=self.forge.app_token(app),
-            GITHUB_BASE_URL=f"{self.forge.url}/",
-        )
-        self._pulumi("stack", "init")
-        self._secret("siteKubeconfig", self.cluster.kubeconfig)
+    def _project(self) -> Project:
+        """The Pulumi project, with its secret configuration."""
+        token = self.forge.app_token(self.forge.app(OWNER, PROVISIONER, PROVISIONER_PERMISSIONS))
+        project = Project(self.engine, self.folder, "a passphrase of the guarantee", token, self.forge.url)
+        project.secret("siteKubeconfig", self.cluster.kubeconfig)
         for name in SECRETS:
-            self._secret(f"{name}Token", f"a token of {name}")
+            project.secret(f"{name}Token", f"a token of {name}")
+        return project
 
-    def _up(self, made_of: Writers, generation: int) -> Topology:
+    def _up(self, project: Project, made_of: Writers, generation: int) -> Topology:
         """Runs `up` for that generation; the topology that it made."""
         for key, value in made_of.keys.items():
-            self._secret(key, value)
-        topology = self._topology(made_of, generation)
-        path = self.folder / "Pulumi.shop.yaml"
-        document = YAML(typ="safe").load(path)  # it holds the salt of the stack's encryption, and the secrets
-        document["config"]["gitops-infra:topology"] = topology
-        with path.open("w") as file:
-            YAML().dump(document, file)
-        self._pulumi("up", "--yes", "--skip-preview")
-        return load_value(topology, self.folder)
+            project.secret(key, value)
+        topology = project.configure(self._topology(made_of, generation))
+        project.up()
+        return topology
 
     def _topology(self, made_of: Writers, generation: int) -> dict[str, Any]:
         own = {
@@ -269,13 +248,3 @@ class _Making:
         held = usable(self.forge, credential, private_key(self.forge, wanted, name, MARA, RITA))
         url = self.forge.http_url if isinstance(held, TokenCredential) else self.forge.ssh_url
         return url(credential.repository), held
-
-    def _secret(self, key: str, value: str) -> None:
-        self._pulumi("config", "set", "--secret", f"gitops-infra:{key}", text=value)
-
-    def _pulumi(self, *arguments: str, text: str = "") -> None:
-        done = self.engine.run(
-            [*arguments, "--stack", APPLICATION, "--non-interactive"], self.folder, self.environment, text=text
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"pulumi {arguments[0]} failed:\n{done.stdout}{done.stderr}")

@@ -141,12 +141,12 @@ def test_a_stack_that_makes_a_part_finds_nothing_of_the_others_strange(made: Est
 
 def verified(made: Estate, monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
     """`gitops-infra verify` as its user types it, with the stack's configuration and state."""
-    for name, value in made.environment.items():
+    for name, value in made.project.environment.items():
         monkeypatch.setenv(name, value)
-    token = made.folder / "token"
+    token = made.project.folder / "token"
     token.write_text(made.forge.token("olivia"))
-    stack = ("--stack", "shop", "--cwd", str(made.folder))
-    file = str(made.folder / "Pulumi.shop.yaml")
+    stack = ("--stack", "shop", "--cwd", str(made.project.folder))
+    file = str(made.project.folder / "Pulumi.shop.yaml")
     arguments = ["verify", file, *stack, "--token-file", str(token), "--no-cache", *options]
     return CliRunner().invoke(app, arguments, catch_exceptions=False)
 

@@ -185,6 +185,6 @@ def test_an_exploit_names_who_and_what(look: Look) -> None:
     assert isinstance(seen, Exposure)
     assert str(seen) == (
         "critical: branch env/staging of acme/shop-env-staging: expected moved by deploy key, found by "
-        "`dana to aaaaaaaaaaaa`. they moved env/staging past its rules: what staging ran then, or runs now, is theirs. "
+        "`dana to aaaaaaaaaaaa`; they moved env/staging past its rules: what staging ran then, or runs now, is theirs. "
         "Find out how they came by the bypass, look at each push, and make a new credential. [bypass-used]"
     )
