@@ -50,7 +50,7 @@ def _measured(options: argparse.Namespace, out: Path) -> Iterator[Part]:
         for mode in options.mode:
             yield from parts.of_mode(mode, out, _say)
     if "oracle" in options.only:
-        yield from parts.oracle(options.examples, options.start)
+        yield from parts.oracle(options.examples, options.start, _say)
     if "audit" in options.only:
         yield from parts.audit(_say)
     if "secrets" in options.only:

@@ -24,6 +24,7 @@ def of_mode(mode: Mode, out: Path, say: Say) -> Iterator[Part]:
     """The matrix of one isolation mode, and of the default mode the weakenings, which need the same world."""
     say(f"{mode}: forge, cluster, two `pulumi up`")
     with world(mode) as made:
+        say(f"{mode}: every actor, every ref, every operation")
         yield _matrix(made, out)
         if mode is Mode.REPOSITORY:
             yield _weakenings(made, say)
@@ -62,8 +63,9 @@ def _weakenings(made: World, say: Say) -> Part:
     return Part("weakenings", figures, time.monotonic() - begin, tuple(failures), data)
 
 
-def oracle(examples: int, start: int) -> Iterator[Part]:
+def oracle(examples: int, start: int, say: Say) -> Iterator[Part]:
     """Random topologies and attempts against the oracle, a sample as real pushes, and weakened plans to notice."""
+    say(f"oracle: {examples} random topologies")
     for name, result in (
         ("oracle", sequences.run(examples, start=start)),
         ("pushed", run_pushed(max(20, examples // 25), start=start)),
@@ -72,6 +74,7 @@ def oracle(examples: int, start: int) -> Iterator[Part]:
         figures = f"{result.topologies} topologies, {result.operations} {kind}, violations {len(result.violations)}"
         data = {"topologies": result.topologies, "attempts": result.operations, "start": start}
         yield Part(name, figures, result.seconds, result.violations, data)
+    say("oracle: plans that are weaker by one change")
     begin = time.monotonic()
     judged = weaker.plan_mutants()
     equivalent = {each.name: each.why for each in judged if each.equivalent}

@@ -77,6 +77,7 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> Mutation:
     """
     weakenings, cluster = on_the_forge(world), in_the_cluster(world)
     nothing = Weakening(UNCHANGED, "", lambda _: None, _sample(weakenings))
+    say(f"{len(weakenings) + len(cluster)} weakenings, one at a time")
     with ExitStack() as stack:
         audited = _Audited(world, stack.enter_context(replica(world.forge)))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-infra-mutants-")))
@@ -93,7 +94,8 @@ def run(world: World, say: Callable[[str], None] = lambda _: None) -> Mutation:
         mutants.append(
             Mutant(each.name, each.protection, caught_by, tuple(w for words in told.values() for w in words))
         )
-        say(str(mutants[-1]))
+        if each is not nothing:
+            say(str(mutants[-1]))
     return Mutation(mutants[0], tuple(mutants[1:]))
 
 
