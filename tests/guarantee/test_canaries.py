@@ -1,6 +1,6 @@
 """Every secret of a whole life of a stack is where it belongs and nowhere else; a leaky build is caught everywhere."""
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,54 +11,32 @@ from guarantee.canaries import leaks, runs
 from guarantee.canaries.classes import CLASSES, Place, table
 from guarantee.canaries.learn import canary
 from guarantee.canaries.setting import CLUSTER
-from guarantee.canaries.surfaces import Hit, Surface
+from guarantee.canaries.surfaces import Surface
 from guarantee.canaries.wire import split_log
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900), pytest.mark.xdist_group("canaries")]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Clusters]:
-    with Clusters([CLUSTER]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def life(engine: Engine, cluster: Clusters, tmp_path_factory: pytest.TempPathFactory) -> runs.Report:
-    return runs.run(tmp_path_factory.mktemp("life"), engine, cluster)
-
-
-@pytest.fixture(scope="module")
-def caught(
-    engine: Engine, cluster: Clusters, tmp_path_factory: pytest.TempPathFactory
-) -> dict[Surface, tuple[Hit, ...]]:
-    return leaks.run(tmp_path_factory.mktemp("leaks"), engine, cluster)
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 @pytest.mark.kill
-def test_through_a_whole_life_no_secret_is_where_it_must_not_be(life: runs.Report) -> None:
+def test_through_a_whole_life_no_secret_is_where_it_must_not_be(engine: Engine, tmp_path: Path) -> None:
     """S1-S13: preview, create, update, rotation, failure, kill and resume, refresh, our commands, destroy."""
+    with Clusters([CLUSTER]) as cluster:
+        life = runs.run(tmp_path, engine, cluster)
     assert list(map(str, life.hits)) == []
     assert life.classes == len(CLASSES)
     assert life.secrets >= 30
     assert set(life.scanned) == set(Surface)
     assert all(life.scanned.values())
-
-
-@pytest.mark.kill
-def test_every_place_that_the_table_allows_is_really_used(life: runs.Report) -> None:
-    """Else the table would allow more than it needs. A scratch file may be gone before anybody looks."""
+    # Else the table would allow more than it needs. A scratch file may be gone before anybody looks.
     allowed = {(each.name, place) for each in CLASSES for place in each.places - {Place.SCRATCH}}
     assert allowed - life.seen == set()
 
 
-@pytest.mark.parametrize("surface", Surface)
-def test_a_leaky_build_is_caught(caught: dict[Surface, tuple[Hit, ...]], surface: Surface) -> None:
-    """The positive control: what is planted on a surface is found there."""
-    assert caught[surface]
-
-
-def test_a_hit_tells_where_and_never_what(caught: dict[Surface, tuple[Hit, ...]]) -> None:
+def test_a_leaky_build_is_caught_on_every_surface(engine: Engine, tmp_path: Path) -> None:
+    """The positive control: what is planted on a surface is found there. A hit tells where, and never what."""
+    with Clusters([CLUSTER]) as cluster:
+        caught = leaks.run(tmp_path, engine, cluster)
+    assert [surface for surface in Surface if not caught[surface]] == []
     text = "\n".join(str(hit) for hits in caught.values() for hit in hits)
     assert (
         "output of preview, up, refresh and destroy: up --yes --skip-preview (leaky): TERMINAL (planted), raw" in text
