@@ -8,6 +8,8 @@ from gitops_infra.cli.failure import UserError, clear
 from gitops_infra.topology.problems import TopologyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gitops_infra.plan.model import Plan
     from gitops_infra.topology.topology import Topology
 
@@ -24,17 +26,21 @@ def read_plans(file: Path) -> "tuple[Topology, tuple[Plan, ...]]":
         return topology, plans(topology)
 
 
-def read_part(file: Path) -> str | None:
+def read_part(file: Path, environments: "Iterable[str]") -> str | None:
     """What of the topology the stack of that file makes: its configuration value `<namespace>:part`; None: everything.
 
-    For a file that `read_plans` has read.
+    For a file that `read_plans` has read, and the names of its environments. Raises UserError for an unknown part.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - as above
 
     document = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     config = document.get("config") if isinstance(document, dict) else None
     values = config.items() if isinstance(config, dict) else ()
-    return next((str(value) for key, value in values if str(key).partition(":")[2] == "part"), None)
+    part = next((str(value) for key, value in values if str(key).partition(":")[2] == "part"), None)
+    names = tuple(environments)
+    if part not in {None, "foundation", *names}:
+        raise UserError(f"{file}: the part {part!a} is neither `foundation` nor one of {', '.join(names)}")
+    return part
 
 
 def read_token(file: Path | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gitops_infra.cli import clusters
-from gitops_infra.cli.failure import UserError, clear, extra
+from gitops_infra.cli.failure import clear, extra
 from gitops_infra.cli.inputs import read_part, read_plans, read_token
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def preflight_command(  # noqa: PLR0913, PLR0917 - one parameter per option
             reader,
             known,
             owners=_owners(pulumi or clusters.open_stack("", cwd)),
-            part=_part(file, [each.name for each in topology.environments]),
+            part=read_part(file, (each.name for each in topology.environments)),
             read_key=None if pulumi is None else partial(clusters.read_key, pulumi),
             kubeconfigs=kubeconfigs,
             say=partial(typer.echo, err=True),
@@ -72,13 +72,6 @@ def preflight_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     else:
         _report(findings, errors)
     raise typer.Exit(1 if errors else 0)
-
-
-def _part(file: Path, names: list[str]) -> str | None:
-    part = read_part(file)
-    if part not in {None, "foundation", *names}:
-        raise UserError(f"{file}: the part {part!a} is neither `foundation` nor one of {', '.join(names)}")
-    return part
 
 
 def _known(pulumi: "Pulumi") -> "Known":

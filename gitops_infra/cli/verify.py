@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gitops_infra.cli import clusters
-from gitops_infra.cli.failure import UserError, clear, extra
+from gitops_infra.cli.failure import clear, extra
 from gitops_infra.cli.inputs import read_part, read_plans, read_token
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def verify_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         from gitops_infra.audit.verify import BadToken, verify  # noqa: PLC0415 - as above
         from gitops_infra.cli.verify_table import report  # noqa: PLC0415 - rich is an extra
     pulumi = None if stack is None else clusters.open_stack(stack, cwd)
-    part = read_part(file)
-    names = [each.name for each in topology.environments]
-    if part not in {None, "foundation", *names}:
-        raise UserError(f"{file}: the part {part!a} is neither `foundation` nor one of {', '.join(names)}")
+    part = read_part(file, (each.name for each in topology.environments))
     with (
         clear(BadAddress, BadToken, ForgeUnreachable),
         GitHubReader(

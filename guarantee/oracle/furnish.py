@@ -27,6 +27,7 @@ from gitops_infra.plan.model import (
     Rules,
     Ruleset,
 )
+from gitops_infra.plan.settings import APPLICATION_SETTINGS, STATE_SETTINGS
 from gitops_infra.sandbox.forge.model import Repository as Record
 from gitops_infra.sandbox.forge.responses import Response
 from gitops_infra.sandbox.forge.rest import TABLES
@@ -36,21 +37,6 @@ from gitops_infra.sandbox.forge.store import Store
 
 ROLE_WORDS = {"read": "pull", "triage": "triage", "write": "push", "maintain": "maintain", "admin": "admin"}
 """Roles as the API names them where one is given."""
-
-APPLICATION_SETTINGS: Mapping[str, Any] = {
-    "allow_squash_merge": True,
-    "allow_rebase_merge": True,
-    "delete_branch_on_merge": True,
-    "has_issues": True,
-    "has_projects": False,
-    "has_wiki": False,
-}
-STATE_SETTINGS: Mapping[str, Any] = {
-    "has_discussions": False,
-    "has_issues": False,
-    "has_projects": False,
-    "has_wiki": False,
-}
 
 
 class Forge(Seeding):

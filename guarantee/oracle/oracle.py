@@ -87,7 +87,6 @@ MOVES = frozenset({Operation.CREATE, Operation.PUSH, Operation.PUSH_FOREIGN, Ope
 MERGES = frozenset({Operation.MERGE_REVIEWED, Operation.MERGE_UNREVIEWED})
 BACKWARD = frozenset({Operation.FORCE_PUSH, Operation.REST_FORCE, Operation.DELETE, Operation.RENAME})
 SETTINGS = frozenset({Operation.EDIT_RULESET, Operation.ADD_KEY, Operation.EDIT_POLICY})
-ON_REFS = MOVES | MERGES | BACKWARD | {Operation.REST_UPDATE}
 
 DEAD = frozenset({ActorKind.EXPIRED, ActorKind.REVOKED, ActorKind.ROTATED_OUT})
 JOBS = frozenset({ActorKind.FORK_JOB, ActorKind.FEATURE_JOB, ActorKind.DEFAULT_JOB})

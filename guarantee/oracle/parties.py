@@ -44,9 +44,3 @@ def _of_environments(known: Environments) -> Iterator[Party]:
             if environment.cluster is not None:
                 reader = known.reader(application, environment.name)
                 yield Party(Actor(ActorKind.CLUSTER_KEY, environment.name), application, reader)
-
-
-def places_of(known: Environments, party: Party) -> list[tuple[str, str]]:
-    """Repository and ref of the branches that the party's environment has or had."""
-    names = {party.actor.environment}
-    return [place for place, what in known.places.items() if what.environment in names]

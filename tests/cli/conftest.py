@@ -1,12 +1,13 @@
 """Runs the command line in this process, cut off from the caller's tokens and state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gitops_infra.cli.app import app
+from gitops_infra.sandbox.forge.server import Sandbox
 
 TOPOLOGY = """\
 owner: acme
@@ -44,3 +45,15 @@ def topology(tmp_path: Path) -> Path:
     file = tmp_path / "topology.yaml"
     file.write_text(TOPOLOGY)
     return file
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path / "forge") as running:
+        for login in ("olivia", "rita"):
+            running.add_user(login)
+        running.add_organization("acme", owners=["olivia"], price_plan="enterprise")
+        running.add_team("acme", "platform", ["rita"])
+        running.add_repository("acme/shop", auto_init=True)
+        running.grant("acme/shop", "acme/platform", "write")
+        yield running

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,18 +11,6 @@ from typer.testing import Result
 from gitops_infra.sandbox.forge.server import Sandbox
 
 Cli = Callable[..., Result]
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path / "forge") as running:
-        for login in ("olivia", "rita"):
-            running.add_user(login)
-        running.add_organization("acme", owners=["olivia"], price_plan="enterprise")
-        running.add_team("acme", "platform", ["rita"])
-        running.add_repository("acme/shop", auto_init=True)
-        running.grant("acme/shop", "acme/platform", "write")
-        yield running
 
 
 def test_a_fitting_forge_is_exit_code_0(

@@ -1,7 +1,7 @@
 """`gitops-infra verify`, on a running forge on which nothing was provisioned; a provisioned one: tests/guarantee."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,18 +19,6 @@ Cli = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path / "forge") as running:
-        for login in ("olivia", "rita"):
-            running.add_user(login)
-        running.add_organization("acme", owners=["olivia"], price_plan="enterprise")
-        running.add_team("acme", "platform", ["rita"])
-        running.add_repository("acme/shop", auto_init=True)
-        running.grant("acme/shop", "acme/platform", "write")
-        yield running
 
 
 @pytest.fixture
