@@ -10,7 +10,7 @@ from typing import Any
 
 from gitops_infra.audit.github_client import GitHubReader
 from gitops_infra.recovery.fate import Decision, Fate
-from gitops_infra.recovery.state import PendingCreate
+from gitops_infra.recovery.state import PROVIDERS, PendingCreate
 from gitops_infra.recovery.webhook_address import address_of
 
 
@@ -168,6 +168,9 @@ def decide(create: PendingCreate, reader: GitHubReader | None) -> Decision:
     """
     if create.component:
         return Decision(create, Fate.REPEAT, "made again by the next `pulumi up`; a component is in the state alone")
+    if create.type.startswith(PROVIDERS):
+        # Written down while the plugin's process starts: a kill then leaves it beside the creation that it was for.
+        return Decision(create, Fate.REPEAT, "made again by the next `pulumi up`; a provider is in the state alone")
     if create.type in REPEATABLE:
         return Decision(create, Fate.REPEAT, f"made again by the next `pulumi up`; {REPEATABLE[create.type]}")
     lookup = LOOKUPS.get(create.type)

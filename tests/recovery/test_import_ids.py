@@ -129,6 +129,15 @@ def test_what_is_overwritten_anyway_needs_no_forge(kind: str) -> None:
     assert str(decision) == f"thing: made again by the next `pulumi up`; {REPEATABLE[kind]}"
 
 
+@pytest.mark.parametrize("package", ["tls", "github", "kubernetes"])
+def test_a_provider_is_in_the_state_alone(package: str) -> None:
+    decision = decide(PendingCreate("urn:x::default_1_2_3", f"pulumi:providers:{package}", {}, None, None), None)
+    assert (decision.fate, decision.why) == (
+        Fate.REPEAT,
+        "made again by the next `pulumi up`; a provider is in the state alone",
+    )
+
+
 @pytest.mark.parametrize(
     ("pending", "why"),
     [

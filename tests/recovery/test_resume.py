@@ -1,5 +1,6 @@
 """Resume on the real engine: `pulumi up` is killed behind every kind of write in turn, and taken up again."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -191,6 +192,37 @@ def test_a_run_that_is_killed_behind_every_write_converges(project: Project) -> 
         path = "/repos/acme/made/environments/{}/deployment-branch-policies"
         assert len(reader.pages(path, "prod: eu", key="branch_policies").entries) == 1
         assert len(reader.pages("/orgs/acme/repos").entries) == 1
+
+
+@pytest.mark.engine
+def test_a_provider_that_was_being_made_when_the_run_died_is_made_again(project: Project) -> None:
+    """The engine writes a provider's creation down like any other, here beside the repository's.
+
+    The moment is too short to be hit by a kill (it was, once in hundreds): the state is brought to it afterwards.
+    """
+    project.killed_after("POST", "/orgs/acme/repos")
+    (file,) = project.folder.parent.glob("state/.pulumi/stacks/made/dev.json")
+    document = json.loads(file.read_text())
+    latest = document["checkpoint"]["latest"]
+    provider = {
+        "urn": "urn:pulumi:dev::made::pulumi:providers:tls::default",
+        "custom": True,
+        "type": "pulumi:providers:tls",
+        "inputs": {"__internal": {}},
+    }
+    latest["resources"] = [each for each in latest["resources"] if "tls" not in each["type"]]
+    latest["pending_operations"] = [
+        *(each for each in latest["pending_operations"] if "tls" not in each["resource"]["type"]),
+        {"resource": provider, "type": "creating"},
+    ]
+    file.write_text(json.dumps(document))
+    said = project.resume()
+    assert "default: made again by the next `pulumi up`; a provider is in the state alone" in said
+    assert "repository: is on the forge; imported as made" in said
+    process = project.up("--refresh")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert project.resume() == ["nothing is pending: run `pulumi up`"]
 
 
 @pytest.mark.engine
