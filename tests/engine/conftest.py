@@ -114,27 +114,31 @@ class World:
         """SIGKILL for the whole session: engine, language host, program and providers, at once."""
         self.kill_session(process.pid)
 
-    def killed(self, at: Callable[[Request], bool], moment: str, *arguments: str) -> bool:
-        """Runs `pulumi ARGUMENTS` and kills it at the first write for which `at` is true; whether there was one.
+    def killed(self, at: Callable[[str, Request], bool], *arguments: str) -> bool:
+        """Runs `pulumi ARGUMENTS` and kills it where `at(moment, write)` is first true; whether it ever was.
 
-        `moment` is "before" (the forge has not done it) or "after" (it has, and nobody hears of it). A run without
-        such a write must have succeeded.
+        Each write is asked about twice: `moment` is "before" (the forge has not done it), then "after" (it has, and
+        nobody hears of it). A run that is not killed must have succeeded.
         """
         process = self.start(*arguments, "--yes", "--skip-preview", "--parallel", "1")
         guard = threading.Lock()
         killed: list[Request] = []
 
-        def kill(request: Request, _: Response | None = None) -> Response | None:
+        def kill(moment: str, request: Request) -> Response | None:
             with guard:
-                if request.method not in WRITES or killed or not at(request):
+                if request.method not in WRITES or killed or not at(moment, request):
                     return None
                 killed.append(request)
             self.kill(process)
             return DROP_CONNECTION
 
-        remove = self.forge.before(kill) if moment == "before" else self.forge.after(kill)
+        hooks = (
+            self.forge.before(lambda request: kill("before", request)),
+            self.forge.after(lambda request, _: kill("after", request)),
+        )
         output, _ = process.communicate(timeout=240)
-        remove()
+        for remove in hooks:
+            remove()
         assert killed or process.returncode == 0, output
         return bool(killed)
 

@@ -65,7 +65,7 @@ def _uninterrupted(make_world: Callable[[], Any]) -> dict[str, Any]:
 def _up_killed_at(world: Any, number: int, moment: str) -> None:
     """Runs `up` and kills its whole process tree at that write, before or after the forge does it."""
     numbers = itertools.count(1)
-    assert world.killed(lambda _: next(numbers) == number, moment, "up"), f"write {number} never came"
+    assert world.killed(lambda now, _: now == moment and next(numbers) == number, "up"), f"write {number} never came"
 
 
 def _attack(world: Any, when: str) -> None:

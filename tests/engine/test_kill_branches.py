@@ -126,7 +126,7 @@ def test_a_killed_up_leaves_no_branch_open_and_the_next_one_converges(
     for number in range(1 + shard, COUNT + 1, SHARDS):
         branches = Branches.of(make_world())
         world, numbers = branches.world, itertools.count(1)
-        assert world.killed(lambda _, at=number, numbers=numbers: next(numbers) == at, moment, "up")
+        assert world.killed(lambda now, _, at=number, numbers=numbers: now == moment and next(numbers) == at, "up")
         branches.attack(f"killed {moment} write {number}")
         world.resume()
         world.up("--refresh")
