@@ -166,11 +166,9 @@ def decide(create: PendingCreate, reader: GitHubReader | None) -> Decision:
 
     Raises ForgeUnreachable.
     """
-    if create.component:
-        return Decision(create, Fate.REPEAT, "made again by the next `pulumi up`; a component is in the state alone")
-    if create.type.startswith(PROVIDERS):
-        # Written down while the plugin's process starts: a kill then leaves it beside the creation that it was for.
-        return Decision(create, Fate.REPEAT, "made again by the next `pulumi up`; a provider is in the state alone")
+    if create.component or create.type.startswith(PROVIDERS):
+        kind = "component" if create.component else "provider"
+        return Decision(create, Fate.REPEAT, f"made again by the next `pulumi up`; a {kind} is in the state alone")
     if create.type in REPEATABLE:
         return Decision(create, Fate.REPEAT, f"made again by the next `pulumi up`; {REPEATABLE[create.type]}")
     lookup = LOOKUPS.get(create.type)

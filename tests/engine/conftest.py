@@ -1,6 +1,7 @@
 """Programs on the real engine against a forge that enforces: one project, one organisation, one application."""
 
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -141,6 +142,12 @@ class World:
             remove()
         assert killed or process.returncode == 0, output
         return bool(killed)
+
+    def killed_at(self, number: int, moment: str, *arguments: str) -> None:
+        """As `killed`, at the write of that number, counted from 1; there must be as many."""
+        numbers = itertools.count(1)
+        came = self.killed(lambda now, _: now == moment and next(numbers) == number, *arguments)
+        assert came, f"write {number} never came"
 
     def resume(self) -> str:
         """What `gitops-infra resume` says, as the user of a killed run would type it."""

@@ -8,7 +8,6 @@ A kill may leave something on the forge that Pulumi does not know of (a new repo
 `gitops-infra resume` takes such things over before the next `up`.
 """
 
-import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +46,7 @@ def test_a_killed_up_leaves_nothing_open_and_the_next_one_converges(
     wanted = _uninterrupted(make_world)
     for number in range(1 + shard, COUNT + 1, SHARDS):
         world = make_world()
-        _up_killed_at(world, number, moment)
+        world.killed_at(number, moment, "up")
         _attack(world, f"killed {moment} write {number}")
         world.resume()
         world.up("--refresh")
@@ -60,12 +59,6 @@ def _uninterrupted(make_world: Callable[[], Any]) -> dict[str, Any]:
     world = make_world()
     world.up()
     return world.holdings()
-
-
-def _up_killed_at(world: Any, number: int, moment: str) -> None:
-    """Runs `up` and kills its whole process tree at that write, before or after the forge does it."""
-    numbers = itertools.count(1)
-    assert world.killed(lambda now, _: now == moment and next(numbers) == number, "up"), f"write {number} never came"
 
 
 def _attack(world: Any, when: str) -> None:

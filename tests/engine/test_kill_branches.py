@@ -5,7 +5,6 @@ from the beginning. What must hold at each moment: once a job or the state holds
 branch of its environment and nothing else, and nobody else moves it.
 """
 
-import itertools
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -125,8 +124,8 @@ def test_a_killed_up_leaves_no_branch_open_and_the_next_one_converges(
     calm.world.up()
     for number in range(1 + shard, COUNT + 1, SHARDS):
         branches = Branches.of(make_world())
-        world, numbers = branches.world, itertools.count(1)
-        assert world.killed(lambda now, _, at=number, numbers=numbers: now == moment and next(numbers) == at, "up")
+        world = branches.world
+        world.killed_at(number, moment, "up")
         branches.attack(f"killed {moment} write {number}")
         world.resume()
         world.up("--refresh")

@@ -33,20 +33,18 @@ def killed_in_turn(world: Any, command: str) -> Iterator[str]:
 
     Each run is killed where none was before, whatever order its writes come in: it differs where nothing orders them.
     """
-    met: set[tuple[str, ...]] = set()
-    last: list[str] = []
+    met: list[tuple[str, ...]] = []
 
     def fresh(moment: str, request: Request) -> bool:
         what = (moment, *_what(request))
         if what in met:
             return False
-        met.add(what)
-        last[:] = [" ".join(what)]
+        met.append(what)
         return True
 
     # A deletion that was done and not written down fails when it is repeated: only a refresh sees it.
     while world.killed(fresh, command, "--refresh"):
-        yield last[0]
+        yield " ".join(met[-1])
         world.resume()
 
 

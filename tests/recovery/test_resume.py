@@ -125,6 +125,12 @@ class Project:
             start_new_session=True,
         )
 
+    def succeeds(self, *arguments: str) -> None:
+        """Runs `up`, which must end well."""
+        process = self.up(*arguments)
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+
     def killed_after(self, method: str, part: str) -> None:
         """Runs `up` until the forge has done the first such write; nobody hears of it, and the whole tree is killed."""
         running: list[subprocess.Popen[str]] = []
@@ -180,12 +186,8 @@ def test_a_run_that_is_killed_behind_every_write_converges(project: Project) -> 
         assert any(line.startswith("stale lock of process ") for line in said), said
         assert any(line.startswith(f"{name}: ") for line in said), said
         assert said[-1] == "pending operations are cleared: run `pulumi up --refresh`"
-    process = project.up("--refresh")
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
-    process = project.up("--refresh", "--expect-no-changes")
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    project.succeeds("--refresh")
+    project.succeeds("--refresh", "--expect-no-changes")
     with GitHubReader(project.environment["TOKEN"], project.forge.url) as reader:
         assert len(reader.pages("/repos/acme/made/rulesets").entries) == 1
         assert len(reader.pages("/repos/acme/made/keys").entries) == 1
@@ -219,9 +221,7 @@ def test_a_provider_that_was_being_made_when_the_run_died_is_made_again(project:
     said = project.resume()
     assert "default: made again by the next `pulumi up`; a provider is in the state alone" in said
     assert "repository: is on the forge; imported as made" in said
-    process = project.up("--refresh")
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    project.succeeds("--refresh")
     assert project.resume() == ["nothing is pending: run `pulumi up`"]
 
 
@@ -256,9 +256,7 @@ def test_a_running_update_is_left_alone(project: Project) -> None:
                 held.append(str(refused))
 
     project.forge.after(look)
-    process = project.up()
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    project.succeeds()
     assert len(held) == 1
     assert str(held[0]).startswith("the stack is locked by process ")
     assert str(held[0]).endswith(": it still runs. Wait for it, or stop it, then resume again")
@@ -280,9 +278,7 @@ def test_what_failed_although_it_was_made_is_taken_over_by_name(project: Project
     assert said == ["label: is on the forge; imported as made:kind/app: x", "dry run: nothing was changed"]
     said = project.resume(made=["label"])
     assert said[-2:] == ["1 imported into the state", "run `pulumi up`"]
-    process = project.up()
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    project.succeeds()
     assert project.resume(made=[]) == ["nothing is pending: run `pulumi up`"]
 
 
