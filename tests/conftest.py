@@ -230,8 +230,17 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
         outputs: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Recorded:
         recorded = Recorded()
+        failures: list[Exception] = []
+
+        def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            # Each output behind the failed one holds the failure that `run` raises, and would log it again whenever it
+            # is collected. In the midst of an `ast.parse` of a later test that makes the parse fail, as Python 3.11
+            # parses to show a traceback (CPython gh-106905).
+            if context.get("exception") not in failures:
+                loop.default_exception_handler(context)
 
         async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(tell)
             mocks.set_mocks(
                 _Mocks(recorded, answers or {}, outputs or {}),
                 project="gitops-infra",
@@ -250,6 +259,9 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
 
         try:
             contextvars.copy_context().run(asyncio.run, main())
+        except Exception as failure:
+            failures.append(failure)
+            raise
         finally:
             # A program that failed leaves outputs of a loop that is closed; the next one would wait for them.
             pulumi.runtime.settings.SETTINGS.outputs.clear()
