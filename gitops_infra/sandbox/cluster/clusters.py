@@ -16,10 +16,10 @@ from typing import Self
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.sandbox.cluster.failure import ClusterError, PortTakenError
 from gitops_infra.sandbox.cluster.folder import LOCK, NAMES
-from gitops_infra.sandbox.cluster.ports import Ports
 from gitops_infra.sandbox.cluster.processes import Processes
 from gitops_infra.sandbox.cluster.programs import CLUSTER_PORTS, ETCD_PORTS, Place, etcd
 from gitops_infra.sandbox.cluster.start import Starter
+from gitops_infra.sandbox.ports import Ports
 from gitops_infra.sandbox.toolchain.build import ensure
 from gitops_infra.sandbox.toolchain.cache import Cache
 from gitops_infra.sandbox.toolchain.progress import Progress, Silent
@@ -169,6 +169,9 @@ def _ports(folder: Path, names: Sequence[str], *, fresh: bool) -> Ports:
     if not fresh:
         with suppress(OSError, ValueError):
             preferred = json.loads(path.read_text(encoding="utf-8"))
-    ports = Ports(names, preferred)
+    try:
+        ports = Ports(names, preferred)
+    except OSError as error:
+        raise ClusterError("ports for the clusters", str(error), "End what listens there") from error
     path.write_text(json.dumps(ports.numbers), encoding="utf-8")
     return ports

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops_infra.sandbox.cluster.ports import HOST
+from gitops_infra.sandbox.ports import HOST
 from gitops_infra.sandbox.toolchain.build import files_of
 from gitops_infra.sandbox.toolchain.recipes import ETCD, KUBERNETES, KWOK
 

@@ -12,7 +12,6 @@ from gitops_infra.sandbox.cluster.api import Api
 from gitops_infra.sandbox.cluster.authority import Authority, private_pem, public_pem, write_private
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.sandbox.cluster.furnish import furnish, lives
-from gitops_infra.sandbox.cluster.ports import HOST, Ports
 from gitops_infra.sandbox.cluster.processes import Processes
 from gitops_infra.sandbox.cluster.programs import (
     CONTROLLER_MANAGER,
@@ -25,6 +24,7 @@ from gitops_infra.sandbox.cluster.programs import (
     controllers,
     flux,
 )
+from gitops_infra.sandbox.ports import HOST, Ports
 from gitops_infra.sandbox.toolchain.recipes import ETCD
 
 TIMEOUT = 90.0

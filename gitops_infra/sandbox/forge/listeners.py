@@ -8,8 +8,8 @@ from typing import Any
 import uvicorn
 
 from gitops_infra.sandbox.forge.certificates import Certificate
+from gitops_infra.sandbox.ports import HOST, bound
 
-HOST = "127.0.0.1"
 BACKLOG = 256
 
 Scope = MutableMapping[str, Any]
@@ -26,7 +26,7 @@ class Listener:
 
         Requests whose path begins with `spared` are still answered while the port is being closed.
         """
-        self._socket = _bound(port)
+        self._socket = bound(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"{'http' if certificate is None else 'https'}://{HOST}:{self.port}"
         self._certificate = certificate
@@ -61,7 +61,7 @@ class Listener:
                 reset(connection.transport)
         server.should_exit = server.force_exit = True
         self._ending.append(serving)
-        self._socket = _bound(self.port)
+        self._socket = bound(self.port)
 
     async def stop(self) -> None:
         """Ends for good: lets open requests finish for a moment, and gives the port back."""
@@ -114,15 +114,3 @@ def reset(transport: Any) -> None:
         linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # struct linger: on, 0 seconds
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
-
-
-def _bound(port: int) -> socket.socket:
-    # The protocol is named because asyncio sets TCP_NODELAY only then: without it each answer waits 40 ms for an ACK.
-    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((HOST, port))
-    except OSError:
-        taken.close()
-        raise
-    return taken

@@ -16,7 +16,7 @@ from gitops_infra.sandbox.forge.hookshot import Hookshot
 from gitops_infra.sandbox.forge.http_app import DROP_CONNECTION, HttpApp
 from gitops_infra.sandbox.forge.identity import of_user
 from gitops_infra.sandbox.forge.ledger import RecordedRequest
-from gitops_infra.sandbox.forge.listeners import HOST, Listener
+from gitops_infra.sandbox.forge.listeners import Listener
 from gitops_infra.sandbox.forge.model import PullRequest, PushRecord
 from gitops_infra.sandbox.forge.pages import apps as app_pages
 from gitops_infra.sandbox.forge.pages import overview, repository
@@ -29,6 +29,7 @@ from gitops_infra.sandbox.forge.seed import Seeding
 from gitops_infra.sandbox.forge.store import Store
 from gitops_infra.sandbox.forge.trouble import Trouble
 from gitops_infra.sandbox.forge.webhook_control import WebhookControl
+from gitops_infra.sandbox.ports import HOST
 
 __all__ = ["DROP_CONNECTION", "RecordedRequest", "Sandbox"]
 
@@ -127,7 +128,7 @@ class Sandbox(Seeding, Trouble, WebhookControl):
 
     async def _serve(self, started: threading.Event) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        self.ssh_port = await self._git.start(HOST, self._ports[1], self.url)
+        self.ssh_port = await self._git.start(self._ports[1], self.url)
         self.known_hosts = self._git.known_hosts_line(HOST, self.ssh_port)
         key = " ".join(self.known_hosts.split()[1:3])
         self.router.endpoints = Endpoints(self.url, HOST, self.ssh_port, (key,))

@@ -16,7 +16,7 @@ from gitops_infra.sandbox.cluster import daemon
 from gitops_infra.sandbox.cluster.api import Api
 from gitops_infra.sandbox.cluster.clusters import Clusters
 from gitops_infra.sandbox.cluster.failure import ClusterError
-from gitops_infra.sandbox.cluster.ports import HOST, Ports
+from gitops_infra.sandbox.ports import HOST, Ports
 
 Wait = Callable[..., Any]
 CONFIG_MAP = "/api/v1/namespaces/default/configmaps/kept"

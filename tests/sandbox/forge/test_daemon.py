@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gitops_infra.sandbox import ports
 from gitops_infra.sandbox.forge import daemon
 from gitops_infra.sandbox.forge.control import RemoteError, RemoteSandbox
 from gitops_infra.sandbox.forge.faults import Fault
@@ -142,6 +143,12 @@ def test_reset_touches_no_folder_that_is_not_a_forges(directory: Path) -> None:
     with pytest.raises(daemon.DaemonError, match="holds no sandbox forge, so nothing there is removed"):
         daemon.reset(directory)
     assert (directory / "thesis.txt").exists()
+
+
+def test_its_ports_are_none_that_another_program_is_given_while_it_starts_anew(directory: Path) -> None:
+    state = daemon.up(directory, tls=True)
+    for port in (*(int(url.rpartition(":")[2]) for url in (state.url, state.tls_url)), state.ssh_port):
+        assert ports.FIRST <= port < ports.LAST
 
 
 def test_a_taken_port_is_one_line(directory: Path) -> None:

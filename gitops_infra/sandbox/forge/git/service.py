@@ -25,14 +25,14 @@ class GitService:
         self.asgi = GitHttp(store, transport)
         """The ASGI app for the paths that `http.is_git_path` knows. Works between `start` and `stop`."""
 
-    async def start(self, host: str = "127.0.0.1", ssh_port: int = 0, web_url: str | None = None) -> int:
+    async def start(self, ssh_port: int = 0, web_url: str | None = None) -> int:
         """Starts the callback of the push hook and the SSH server; the SSH port.
 
         `web_url` is named in refusals over SSH; over HTTP it is the address that the client used.
         """
         await self._hooks.start()
         self._ssh.web_url = web_url
-        return await self._ssh.start(host, ssh_port, self._host_key)
+        return await self._ssh.start(ssh_port, self._host_key)
 
     async def stop(self) -> None:
         """Stops both."""

@@ -12,6 +12,7 @@ from gitops_infra.sandbox.forge.git.transport import CHUNK, SERVICES, AccessErro
 from gitops_infra.sandbox.forge.identity import Identity, IdentityKind, from_ssh_key
 from gitops_infra.sandbox.forge.model import Repository
 from gitops_infra.sandbox.forge.store import Store
+from gitops_infra.sandbox.ports import bound
 
 LOG = logging.getLogger(__name__)
 USER = "git"
@@ -62,12 +63,12 @@ class GitSsh:
         self._open: set[asyncssh.SSHServerConnection] = set()
         self.web_url: str | None = None
 
-    async def start(self, host: str, port: int, host_key: asyncssh.SSHKey) -> int:
-        """Listens; the port (0 takes a free one)."""
+    async def start(self, port: int, host_key: asyncssh.SSHKey) -> int:
+        """Listens on loopback; the port (0 takes a free one). Raises OSError when it is taken."""
+        taken = bound(port)
         self._server = await asyncssh.create_server(
             lambda: _Authentication(self._store, self._open),
-            host,
-            port,
+            sock=taken,
             server_host_keys=[host_key],
             process_factory=self._serve,
             encoding=None,
@@ -81,7 +82,7 @@ class GitSsh:
             gss_host=None,
             login_timeout=30,
         )
-        return self._server.get_port()
+        return int(taken.getsockname()[1])
 
     async def stop(self) -> None:
         """Stops listening and ends open connections."""
