@@ -1,6 +1,7 @@
 """The real Pulumi engine for tests, demo and command line, cut off from the user's own Pulumi, GitHub and clusters."""
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -164,18 +165,37 @@ class Engine:
     ) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi ARGS` with `env` (see `environment`) and captures its output; the caller looks at the code.
 
-        `text` is its standard input, the way for a secret value.
+        `text` is its standard input, the way for a secret value. Raises subprocess.TimeoutExpired after `timeout`
+        seconds, with a note of what each goroutine of the CLI waited for.
         """
-        return subprocess.run(
+        with subprocess.Popen(
             [str(self.home.binaries / "pulumi"), *args],
             cwd=cwd,
             env=dict(env),
-            input=text,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=timeout,
-        )
+        ) as process:
+            try:
+                output, errors = process.communicate(text, timeout=timeout)
+            except subprocess.TimeoutExpired as expired:
+                process.send_signal(signal.SIGQUIT)  # a Go program then tells its goroutines, and ends
+                expired.add_note(_last_words(process))
+                raise
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def _last_words(process: "subprocess.Popen[str]") -> str:
+    try:
+        return process.communicate(timeout=10)[1]
+    except subprocess.TimeoutExpired:
+        return "(it told nothing more)"
+    finally:
+        process.kill()
 
 
 def _clean() -> dict[str, str]:

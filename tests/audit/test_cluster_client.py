@@ -2,7 +2,6 @@
 
 import json
 import logging
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from gitops_infra.audit import cluster_client, cluster_credentials
 from gitops_infra.audit.cluster_client import ClusterReader
 from gitops_infra.audit.cluster_failure import ClusterFailed
 from gitops_infra.audit.kubeconfigs import kubeconfig
+from gitops_infra.sandbox import ports
 
 
 @pytest.fixture(autouse=True)
@@ -90,14 +90,13 @@ def test_a_refusal_is_told_in_the_servers_words(api: Any, status: int, body: Any
 
 
 def test_a_server_that_is_down_is_asked_once(api: Any) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        api.url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    found = reader(api)
-    failed = failure(found)
-    assert failed.code == "unreachable"
-    assert failed.reason == f"{found.host} cannot be asked: the connection was refused"
-    assert failure(found) is failed
+    with ports.bound() as silent:
+        api.url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        found = reader(api)
+        failed = failure(found)
+        assert failed.code == "unreachable"
+        assert failed.reason == f"{found.host} cannot be asked: the connection was refused"
+        assert failure(found) is failed
 
 
 def test_a_host_that_does_not_resolve(api: Any) -> None:

@@ -9,27 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitops_infra.sandbox.plugins import installed
+
 # What the language host does with the `runtime.options` of Pulumi.yaml.
 KNOWN_OPTIONS = {"virtualenv", "toolchain"}
 TOOLCHAINS = {"pip", "uv"}
 
-_LIST = """
-import importlib.metadata as m, json, re
-key = lambda name: re.sub(r"[-_.]+", "-", name).lower()
-needed, rows = set(), {}
-for d in m.distributions():
-    rows.setdefault(key(d.name), [d.name, d.version])
-    for r in d.requires or []:
-        if "extra ==" not in r:
-            needed.add(key(re.match(r"[\\w.-]+", r)[0]))
-print(json.dumps([[*row, name in needed] for name, row in sorted(rows.items())]))
-"""
-_PLUGINS = """
-import json, pathlib, sys
-for entry in sys.path:
-    for file in sorted(pathlib.Path(entry or ".").glob("*/pulumi-plugin.json")):
-        print(json.dumps(json.loads(file.read_text("utf-8"))))
-"""
+_ANSWER_SECONDS = 60
 
 
 class OptionError(ValueError):
@@ -83,22 +69,25 @@ def choose(options: Mapping[str, Any], root: Path) -> Path:
 
 def packages(python: Path) -> list[Installed]:
     """Everything installed beside an interpreter, by name."""
-    return [Installed(*row) for row in json.loads(_output(python, _LIST))]
+    return [Installed(*row) for row in _ask(python, "packages")]
 
 
 def plugins(python: Path) -> list[dict[str, Any]]:
     """The plugins that the installed SDK packages ask for: their `pulumi-plugin.json` files."""
-    rows = [json.loads(line) for line in _output(python, _PLUGINS).splitlines()]
-    return [row for row in rows if row.get("resource", True) and row.get("name")]
+    return [row for row in _ask(python, "plugins") if row.get("resource", True) and row.get("name")]
 
 
 def version(python: Path) -> str:
     """The interpreter's own version, such as `3.11.9`."""
-    return _output(python, "import platform; print(platform.python_version())").strip()
+    return str(_ask(python, "version"))
 
 
-def _output(python: Path, program: str) -> str:
+def _ask(python: Path, question: str) -> Any:
+    """The answer of `installed`. The engine asks in each command and without a limit of time."""
+    if python == Path(sys.executable):
+        return installed.QUESTIONS[question]()
+    command = [str(python), "-P", installed.__file__, question]
     done = subprocess.run(
-        [str(python), "-P", "-c", program], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL, timeout=_ANSWER_SECONDS
     )
-    return done.stdout
+    return json.loads(done.stdout)

@@ -15,6 +15,7 @@ import pytest
 
 from gitops_infra.forges.github import key_check
 from gitops_infra.forges.github.key_check import KeyRefused, host_of, prove
+from gitops_infra.sandbox import ports
 from gitops_infra.sandbox.forge.server import Sandbox
 
 REMEDY = (
@@ -149,10 +150,9 @@ def test_a_server_that_nobody_pinned_is_believed(
 
 
 def test_a_port_where_nobody_listens_is_named(forge: Sandbox, make_key: Callable[[str], Path]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    told = refusal(forge, make_key("writer"), url=f"ssh://git@127.0.0.1:{port}/acme/state.git")
+    with ports.bound() as silent:
+        port = silent.getsockname()[1]
+        told = refusal(forge, make_key("writer"), url=f"ssh://git@127.0.0.1:{port}/acme/state.git")
     assert f"connect to host 127.0.0.1 port {port}: Connection refused" in told
     assert told.endswith(REMEDY)
 

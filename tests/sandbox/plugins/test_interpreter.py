@@ -1,5 +1,6 @@
 """Which Python runs a program."""
 
+import platform
 import sys
 import venv
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitops_infra.sandbox.plugins import interpreter
-from gitops_infra.sandbox.plugins.interpreter import OptionError, choose
+from gitops_infra.sandbox.plugins.interpreter import Installed, OptionError, choose
 
 
 def test_without_options_it_is_the_interpreter_of_gitops_infra(tmp_path: Path) -> None:
@@ -24,7 +25,6 @@ def test_a_virtual_environment_is_found_relative_to_the_project(
     assert choose({"toolchain": "uv"}, tmp_path) == tmp_path / ".venv" / "bin" / "python"
     monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", "env")
     assert choose({"toolchain": "uv"}, tmp_path) == tmp_path / "env" / "bin" / "python"
-    assert interpreter.packages(tmp_path / "env" / "bin" / "python") == []
 
 
 def test_a_missing_virtual_environment_is_told_with_the_remedy(tmp_path: Path) -> None:
@@ -58,3 +58,23 @@ def test_packages_that_others_need_are_marked() -> None:
     rows = {row.name.lower(): row.needed for row in interpreter.packages(Path(sys.executable))}
     assert rows["grpcio"] is True
     assert rows["gitops-infra"] is False
+
+
+def test_another_interpreter_answers_for_itself(tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    assert interpreter.packages(python) == []
+    assert interpreter.plugins(python) == []
+    assert interpreter.version(python) == platform.python_version()
+    (package,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    files = {
+        "pulumi_own/pulumi-plugin.json": '{"resource": true, "name": "own", "version": "1.2.3"}',
+        "own-1.2.3.dist-info/METADATA": "Name: own\nVersion: 1.2.3\nRequires-Dist: Else_where>1\n",
+        "else_where-2.dist-info/METADATA": "Name: else-where\nVersion: 2\n",
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir()
+        (package / name).write_text(text)
+    assert interpreter.plugins(python) == [{"resource": True, "name": "own", "version": "1.2.3"}]
+    needed, own = interpreter.packages(python)
+    assert (needed, own) == (Installed("else-where", "2", needed=True), Installed("own", "1.2.3", needed=False))

@@ -147,6 +147,13 @@ def test_an_interrupt_ends_the_program_and_leaves_a_state_that_the_next_up_can_u
     stack.run("up", "--yes", "--skip-preview", code=0)
 
 
+def test_a_command_that_takes_too_long_ends_and_tells_what_it_waited_for(engine: Engine, project: Path) -> None:
+    stack = Stack(engine, project, "import time\ntime.sleep(600)\n")
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        engine.run(["up", "--yes", "--skip-preview"], project, stack.environment, timeout=5)
+    assert "\ngoroutine 1 " in caught.value.__notes__[0]
+
+
 def test_an_inline_program_runs_without_the_users_own_pulumi_and_github(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
