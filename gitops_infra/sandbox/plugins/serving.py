@@ -1,6 +1,7 @@
 """Serves a plugin the way the engine expects: a port on standard output, an end together with the engine."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -17,19 +18,23 @@ _Servicer = TypeVar("_Servicer", bound=type)
 
 
 def serve(register: Callable[[grpc.Server], None], on_end: Callable[[], None] = lambda: None) -> None:
-    """Serves on a free loopback port until the parent process is gone; writes the port as the first line.
+    """Serves on a free loopback port until it is told to end or the parent is gone; writes the port as the first line.
 
     `on_end` runs before the process ends, for instance to end children.
     """
+    # The engine says goodbye with SIGINT and waits five seconds for the end. A CLI that a shell started in the
+    # background has SIGINT ignored, and so have its children, unless they take it themselves.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     options = [("grpc.max_receive_message_length", MESSAGE_LIMIT), ("grpc.max_send_message_length", MESSAGE_LIMIT)]
     parent = os.getppid()
     server = grpc.server(ThreadPoolExecutor(max_workers=64), options=options)
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
     try:
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
         # A killed engine cannot say goodbye; without this its plugins would stay for ever.
         while os.getppid() == parent:
             time.sleep(_WATCH_SECONDS)

@@ -1,8 +1,10 @@
 """Plain `pulumi` commands with the real engine: the language host, the tls plugin and the private home together."""
 
 import json
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +112,19 @@ def test_modules_beside_the_program_are_its_own_and_cannot_break_the_plugins(eng
     stack.run("config", "set", "--secret", "token", TOKEN, code=0)
     stack.run("up", "--yes", "--skip-preview", code=0)
     assert stack.run("stack", "output", "name", code=0) == "mine\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_plugin_ends_when_it_is_told_to_where_a_shell_put_it_into_the_background(number: signal.Signals) -> None:
+    """There SIGINT is ignored, and inherited so: the engine would wait five seconds for each of its plugins."""
+    plugin = f"{shlex.quote(sys.executable)} -P -m gitops_infra.sandbox.plugins.start tls 127.0.0.1:1"
+    with subprocess.Popen(["sh", "-c", f"trap '' INT; exec {plugin}"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            process.stdout.readline()
+            process.send_signal(number)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_a_killed_engine_takes_program_and_plugins_with_it(engine: Engine, project: Path) -> None:
