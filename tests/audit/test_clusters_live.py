@@ -10,10 +10,7 @@ from gitops_infra.audit.kubeconfigs import Kubeconfigs
 from gitops_infra.plan.build import plans
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.sandbox.cluster.clusters import Clusters
-from gitops_infra.testing.clusters import clusters
 from gitops_infra.topology.validate import validate
-
-__all__ = ["clusters"]
 
 pytestmark = pytest.mark.engine
 

@@ -24,11 +24,8 @@ from gitops_infra.sandbox.client import Clone, TokenCredential
 from gitops_infra.sandbox.cluster.cluster import Cluster
 from gitops_infra.sandbox.cluster.clusters import Clusters
 from gitops_infra.sandbox.forge.server import Sandbox
-from gitops_infra.testing.clusters import clusters
 from gitops_infra.topology.topology import Topology
 from gitops_infra.topology.validate import validate
-
-__all__ = ["clusters"]
 
 pytestmark = pytest.mark.engine
 

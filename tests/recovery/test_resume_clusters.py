@@ -17,12 +17,9 @@ from gitops_infra.recovery.resume import CannotResume, resume
 from gitops_infra.sandbox.cluster.clusters import Clusters
 from gitops_infra.sandbox.engine import Engine
 from gitops_infra.sandbox.forge.server import Sandbox
-from gitops_infra.testing.clusters import clusters
 
 if TYPE_CHECKING:
     import subprocess
-
-__all__ = ["clusters"]
 
 pytestmark = pytest.mark.engine
 
